@@ -1,0 +1,74 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// One build serves the demo, the tests and the benchmarks:
+//   swift build -c release --build-tests -Xswiftc -enable-testing
+// Arrows between targets point down only (ARCHITECTURE.md has the map).
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "pol",
+  products: [.executable(name: "pol", targets: ["pol"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .target(name: "CTransport", dependencies: ["CCurl"]),
+    .target(name: "CKernels"),
+
+    .target(name: "ProofPrimitives", swiftSettings: strict),
+    .target(
+      name: "Cryptography", dependencies: ["COpenSSL", "ProofPrimitives"], swiftSettings: strict),
+    .target(
+      name: "MerkleTrees", dependencies: ["Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
+    .target(
+      name: "ChunkStorage",
+      dependencies: ["CLZ4", "CTransport", "CKernels", "Cryptography", "ProofPrimitives"],
+      cSettings: [.define("_GNU_SOURCE")], swiftSettings: strict),
+    .target(
+      name: "ProofArchive",
+      dependencies: ["CKernels", "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
+    .target(
+      name: "TransparencyLedger",
+      dependencies: [
+        "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "ProofRecording", dependencies: ["ProofArchive", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
+    .target(
+      name: "Reexecution",
+      dependencies: ["CKernels", "ProofArchive", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
+    .target(
+      name: "ProofVerification",
+      dependencies: [
+        "Reexecution", "ProofArchive", "TransparencyLedger", "MerkleTrees", "Cryptography",
+        "ProofPrimitives",
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "pol",
+      dependencies: [
+        "ProofVerification", "ProofRecording", "Reexecution", "ProofArchive", "TransparencyLedger",
+        "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,168 @@
+internal import COpenSSL
+package import ProofPrimitives
+
+/// An Ed25519 public key (RFC 8032), 32 bytes.
+///
+/// A signature is accepted by OpenSSL's rule: S below the group order, and the cofactorless equation
+/// on the encodings as given. Signatures are never used as identifiers.
+package struct VerifyingKey: Hashable, Sendable {
+  package static let byteCount = 32
+  package static let signatureByteCount = 64
+  package let rawBytes: [UInt8]
+
+  /// SubjectPublicKeyInfo of an Ed25519 key is this prefix and the 32 bytes (RFC 8410 §4).
+  private static let spkiPrefix: [UInt8] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+  ]
+
+  /// Nil unless there are 32 bytes that OpenSSL takes as a key.
+  package init?(rawBytes: some Collection<UInt8>) {
+    let bytes = Array(rawBytes)
+    guard bytes.count == VerifyingKey.byteCount,
+      let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count)
+    else { return nil }
+    EVP_PKEY_free(key)
+    self.rawBytes = bytes
+  }
+
+  /// DER of SubjectPublicKeyInfo.
+  package var spki: [UInt8] { VerifyingKey.spkiPrefix + rawBytes }
+  /// SHA-256 of the SPKI DER: how DSSE envelopes name the key.
+  package var keyID: Digest { SHA256.hash(spki) }
+
+  package var pem: String {
+    "-----BEGIN PUBLIC KEY-----\n\(Base64.encode(spki))\n-----END PUBLIC KEY-----\n"
+  }
+
+  /// Whether `signature` is this key's over `message`. False for any malformed signature.
+  package func isValid(_ signature: some Collection<UInt8>, over message: [UInt8]) -> Bool {
+    let bytes = Array(signature)
+    guard bytes.count == VerifyingKey.signatureByteCount,
+      let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, rawBytes, rawBytes.count)
+    else { return false }
+    defer { EVP_PKEY_free(key) }
+    guard let context = EVP_MD_CTX_new() else { return false }
+    defer { EVP_MD_CTX_free(context) }
+    guard EVP_DigestVerifyInit(context, nil, nil, nil, key) == 1 else { return false }
+    let answer = EVP_DigestVerify(context, bytes, bytes.count, message, message.count)
+    if answer != 1 { ERR_clear_error() }
+    return answer == 1
+  }
+}
+
+/// An Ed25519 private key. Signing is deterministic (RFC 8032).
+package struct SigningKey: Sendable {
+  private let seed: [UInt8]
+  package let verifyingKey: VerifyingKey
+
+  /// - Parameter seed: The 32 private bytes.
+  package init(seed: [UInt8]) throws(CryptographyError) {
+    guard seed.count == 32,
+      let key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, seed, seed.count)
+    else {
+      throw CryptographyError(.badKey, "an Ed25519 seed has 32 bytes", remedy: "give 32 bytes")
+    }
+    defer { EVP_PKEY_free(key) }
+    var raw = [UInt8](repeating: 0, count: 32)
+    var count = 32
+    guard EVP_PKEY_get_raw_public_key(key, &raw, &count) == 1,
+      let verifyingKey = VerifyingKey(rawBytes: raw)
+    else {
+      throw CryptographyError(.library, "OpenSSL did not derive a public key", remedy: "try again")
+    }
+    self.seed = seed
+    self.verifyingKey = verifyingKey
+  }
+
+  package static func generate() throws(CryptographyError) -> SigningKey {
+    try SigningKey(seed: randomBytes(32))
+  }
+
+  package func signature(over message: [UInt8]) throws(CryptographyError) -> [UInt8] {
+    let failure = CryptographyError(.library, "OpenSSL did not sign", remedy: "try again")
+    guard let key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, seed, seed.count) else {
+      throw failure
+    }
+    defer { EVP_PKEY_free(key) }
+    guard let context = EVP_MD_CTX_new() else { throw failure }
+    defer { EVP_MD_CTX_free(context) }
+    var out = [UInt8](repeating: 0, count: 64)
+    var count = 64
+    guard EVP_DigestSignInit(context, nil, nil, nil, key) == 1,
+      EVP_DigestSign(context, &out, &count, message, message.count) == 1, count == 64
+    else { throw failure }
+    return out
+  }
+
+  /// PKCS#8 PEM, unencrypted: what `openssl pkey` reads (RFC 8410 §7).
+  package var pem: String {
+    let prefix: [UInt8] = [
+      0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
+      0x20,
+    ]
+    return "-----BEGIN PRIVATE KEY-----\n\(Base64.encode(prefix + seed))\n-----END PRIVATE KEY-----\n"
+  }
+
+  /// Reads any PEM private key that OpenSSL can, and refuses all but Ed25519.
+  package init(pem: [UInt8]) throws(CryptographyError) {
+    let handle = SigningKey.readPEM(pem) { PEM_read_bio_PrivateKey($0, nil, nil, nil) }
+    guard let handle else {
+      throw CryptographyError(
+        .badKeyFile, "no private key in PEM form is in the file",
+        remedy: "make one with `pol keygen` or `openssl genpkey -algorithm ed25519`")
+    }
+    defer { EVP_PKEY_free(handle) }
+    var raw = [UInt8](repeating: 0, count: 32)
+    var count = 32
+    guard EVP_PKEY_is_a(handle, "ED25519") == 1,
+      EVP_PKEY_get_raw_private_key(handle, &raw, &count) == 1, count == 32
+    else {
+      throw CryptographyError(
+        .badKeyFile, "the private key is not an Ed25519 key",
+        remedy: "make one with `pol keygen` or `openssl genpkey -algorithm ed25519`")
+    }
+    try self.init(seed: raw)
+  }
+
+  fileprivate static func readPEM(
+    _ pem: [UInt8], _ read: (OpaquePointer) -> OpaquePointer?
+  ) -> OpaquePointer? {
+    guard pem.count <= 65_536, let memory = BIO_new_mem_buf(pem, Int32(pem.count)) else {
+      return nil
+    }
+    defer { BIO_free(memory) }
+    let key = read(memory)
+    ERR_clear_error()
+    return key
+  }
+}
+
+extension VerifyingKey {
+  /// Reads a PEM public key, refusing all but Ed25519.
+  package init(pem: [UInt8]) throws(CryptographyError) {
+    let failure = CryptographyError(
+      .badKeyFile, "no Ed25519 public key in PEM form is in the file",
+      remedy: "write one with `openssl pkey -in key.pem -pubout`")
+    guard let handle = SigningKey.readPEM(pem, { PEM_read_bio_PUBKEY($0, nil, nil, nil) }) else {
+      throw failure
+    }
+    defer { EVP_PKEY_free(handle) }
+    var raw = [UInt8](repeating: 0, count: 32)
+    var count = 32
+    guard EVP_PKEY_is_a(handle, "ED25519") == 1,
+      EVP_PKEY_get_raw_public_key(handle, &raw, &count) == 1, count == 32,
+      let key = VerifyingKey(rawBytes: raw)
+    else { throw failure }
+    self = key
+  }
+}
+
+/// Bytes from the operating system's generator, through OpenSSL.
+package func randomBytes(_ count: Int) -> [UInt8] {
+  var out = [UInt8](repeating: 0, count: count)
+  guard RAND_bytes(&out, Int32(count)) == 1 else {
+    // A secret that is not random is worse than no program.
+    fatalError("the operating system gives no random bytes")
+  }
+  return out
+}
