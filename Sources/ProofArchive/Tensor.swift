@@ -1,4 +1,4 @@
-package import ProofPrimitives
+internal import ProofPrimitives
 
 /// What a tensor is to the training (`spec/archive.md` §3.4). The raw value is the encoded byte and
 /// the order of chunks in a checkpoint.
