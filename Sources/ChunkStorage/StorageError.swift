@@ -1,0 +1,37 @@
+/// Why bytes could not be read or written.
+package struct StorageError: Error, Sendable, CustomStringConvertible {
+  package struct Code: Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+    private init(_ description: String) { self.description = description }
+
+    /// The object, or the asked range of it, is not there.
+    package static let missing = Code("missing")
+    /// The bytes are not what their length, checksum or digest says.
+    package static let damaged = Code("damaged")
+    /// The bytes break a rule of the format.
+    package static let malformed = Code("malformed")
+    /// A version or codec that this build does not know.
+    package static let unsupported = Code("unsupported")
+    /// Larger than a stated limit.
+    package static let limit = Code("limit")
+    /// The operating system or the server failed.
+    package static let io = Code("io")
+    /// Somebody else holds the lock.
+    package static let locked = Code("locked")
+  }
+
+  package let code: Code
+  /// File path or URL, and where in it.
+  package let place: String
+  package let message: String
+  package let remedy: String
+
+  package init(_ code: Code, at place: String, _ message: String, remedy: String) {
+    self.code = code
+    self.place = place
+    self.message = message
+    self.remedy = remedy
+  }
+
+  package var description: String { "\(code) at \(place): \(message); \(remedy)" }
+}
