@@ -107,7 +107,7 @@ package struct TensorSpec: Hashable, Sendable {
     else { return nil }
     var total = type.byteCount
     for dimension in shape {
-      guard dimension >= 0 else { return nil }
+      guard dimension >= 0, dimension <= TensorSpec.byteLimit else { return nil }
       let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
       guard !overflow, product <= TensorSpec.byteLimit else { return nil }
       total = product

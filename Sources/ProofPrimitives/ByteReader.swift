@@ -1,11 +1,22 @@
 /// Why a byte string was refused, and where.
 package struct ParsingError: Error, Equatable, Sendable {
+  package enum Kind: Sendable {
+    /// A rule of the format is broken.
+    case malformed
+    /// A version, kind or algorithm that this build does not know.
+    case unsupported
+    /// A checksum does not match: the bytes changed after they were written.
+    case damaged
+  }
+
+  package let kind: Kind
   /// What is wrong, in words that follow "at byte N: ".
   package let reason: String
   /// Position of the first byte that could not be accepted.
   package let offset: Int
 
-  package init(_ reason: String, at offset: Int) {
+  package init(_ reason: String, at offset: Int, kind: Kind = .malformed) {
+    self.kind = kind
     self.reason = reason
     self.offset = offset
   }

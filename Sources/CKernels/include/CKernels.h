@@ -1,1 +1,2 @@
 #pragma once
+#include "pol_record_kernels.h"

@@ -1,0 +1,65 @@
+package import ChunkStorage
+internal import ProofPrimitives
+
+/// Why an archive could not be read or written (`spec/archive.md` §8).
+///
+/// `malformed` with `isSigned` is a statement of the prover's that breaks the format; all other codes
+/// say that bytes are not there, or are not those that were signed.
+package struct ArchiveError: Error, Sendable, CustomStringConvertible {
+  package typealias Code = StorageError.Code
+
+  package let code: Code
+  package let place: String
+  package let message: String
+  package let remedy: String
+  /// Whether the bytes matched a digest that the prover signed, so that the fault is the prover's.
+  package let isSigned: Bool
+
+  package init(
+    _ code: Code, at place: String, _ message: String,
+    remedy: String = "fetch the archive again, or run `pol check` to list what is intact",
+    isSigned: Bool = false
+  ) {
+    self.code = code
+    self.place = place
+    self.message = message
+    self.remedy = remedy
+    self.isSigned = isSigned
+  }
+
+  package init(_ error: StorageError) {
+    self.init(error.code, at: error.place, error.message, remedy: error.remedy)
+  }
+
+  package var description: String { "\(code) at \(place): \(message); \(remedy)" }
+}
+
+/// Turns a storage error into an archive error.
+func storing<Value>(
+  _ body: () throws(StorageError) -> Value
+) throws(ArchiveError) -> Value {
+  do throws(StorageError) { return try body() } catch { throw ArchiveError(error) }
+}
+
+/// Turns a parsing error into an archive error at `place`.
+func parsing<Value>(
+  _ place: String, isSigned: Bool = false,
+  _ body: () throws(ParsingError) -> Value
+) throws(ArchiveError) -> Value {
+  do throws(ParsingError) {
+    return try body()
+  } catch {
+    let code: ArchiveError.Code =
+      switch error.kind {
+      case .malformed: .malformed
+      case .unsupported: .unsupported
+      case .damaged: .damaged
+      }
+    throw ArchiveError(
+      code, at: "\(place), byte \(error.offset)", error.reason,
+      remedy: isSigned
+        ? "the prover signed this: ask for a corrected archive"
+        : "fetch the archive again, or run `pol check` to list what is intact",
+      isSigned: isSigned)
+  }
+}

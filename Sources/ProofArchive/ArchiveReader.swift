@@ -1,0 +1,283 @@
+package import ChunkStorage
+internal import Cryptography
+package import ProofPrimitives
+
+/// Reads an archive from a directory or a server and fetches only what it is asked for.
+///
+/// Everything it gives was checked against the signed seal: record hashes against the archive root, a
+/// record against its hash, a chunk against its digest, a data point against the dataset root.
+package final class ArchiveReader {
+  package let source: any ObjectSource
+  /// Nil when the archive is unfinished, which only `init(unsealed:)` accepts.
+  package let seal: Seal?
+  package let index: RecordIndex
+  package let opening: OpeningRecord
+  /// `settings.json` as it stands; its digest is record 0's.
+  package let settings: [UInt8]
+  package let policy: [UInt8]
+  package let dataset: DatasetReader
+  /// What stands after the last whole record of an unfinished archive; nil when nothing does.
+  package let tornTail: String?
+
+  private let loader: StateLoader
+  private var frames: [Int: RecordFrame] = [:]
+  /// 1 MiB: settings and policies are a page of text.
+  private static let textLimit = 1 << 20
+
+  /// Opens a sealed archive: reads the seal, the record index, record 0, settings and policy.
+  ///
+  /// - Throws: `.missing` when there is no seal; `.damaged` when the signature or a digest does not
+  ///   match.
+  package init(_ source: any ObjectSource) throws(ArchiveError) {
+    self.source = source
+    let seal = try ArchiveReader.seal(in: source)
+    guard seal.isSignatureValid else {
+      throw ArchiveError(
+        .damaged, at: "\(source.location)/\(ArchiveFiles.seal)",
+        "the seal's signature is not its key's")
+    }
+    let table = try ArchiveReader.whole(
+      ArchiveFiles.recordIndex, in: source, limit: RecordIndex.byteLimit)
+    index = try parsing(ArchiveFiles.recordIndex) { () throws(ParsingError) in
+      try RecordIndex(parsing: table)
+    }
+    guard index.rows.count == seal.recordCount, index.root == seal.archiveRoot,
+      index.rows.last?.hash == seal.finalRecord
+    else {
+      throw ArchiveError(
+        .damaged, at: ArchiveFiles.recordIndex, "the record hashes do not give the archive root")
+    }
+    self.seal = seal
+    tornTail = nil
+    opening = try ArchiveReader.opening(source, index)
+    guard opening.archiveID == seal.archiveID else {
+      throw ArchiveError(
+        .malformed, at: "record 0", "the archive id is not the seal's",
+        remedy: "the prover signed this: ask for a corrected archive", isSigned: true)
+    }
+    (settings, policy) = try ArchiveReader.texts(source, opening)
+    dataset = DatasetReader(
+      source: source, root: opening.datasetRoot, count: opening.datasetCount)
+    loader = StateLoader(source: source, opening: opening)
+  }
+
+  /// Opens an archive that may be unfinished, by walking its records: for looking at it locally.
+  package init(unsealed source: any ObjectSource) throws(ArchiveError) {
+    self.source = source
+    let scan = try RecordScan(source)
+    seal = nil
+    index = RecordIndex(rows: scan.rows)
+    tornTail = scan.tail
+    opening = scan.opening
+    (settings, policy) = try ArchiveReader.texts(source, opening)
+    dataset = DatasetReader(
+      source: source, root: opening.datasetRoot, count: opening.datasetCount)
+    let kept = try KeptPacks(source, archiveID: opening.archiveID)
+    loader = StateLoader(source: source, opening: opening, indexes: kept.allIndexes)
+  }
+
+  /// The seal as it stands, parsed and not yet judged.
+  package static func seal(in source: any ObjectSource) throws(ArchiveError) -> Seal {
+    let bytes = try storing { () throws(StorageError) in
+      try source.readWhole(ArchiveFiles.seal, limit: Seal.byteCount)
+    }
+    guard let bytes else {
+      throw ArchiveError(
+        .missing, at: "\(source.location)/\(ArchiveFiles.seal)", "the archive has no seal",
+        remedy: "check the path; an unfinished archive is sealed with `pol seal`")
+    }
+    return try parsing(ArchiveFiles.seal) { () throws(ParsingError) in try Seal(parsing: bytes) }
+  }
+
+  static func whole(
+    _ name: String, in source: any ObjectSource, limit: Int
+  ) throws(ArchiveError) -> [UInt8] {
+    let bytes = try storing { () throws(StorageError) in
+      try source.readWhole(name, limit: limit)
+    }
+    guard let bytes else {
+      throw ArchiveError(.missing, at: "\(source.location)/\(name)", "the file is not there")
+    }
+    return bytes
+  }
+
+  private static func opening(
+    _ source: any ObjectSource, _ index: RecordIndex
+  ) throws(ArchiveError) -> OpeningRecord {
+    guard let row = index.rows.first else {
+      throw ArchiveError(.damaged, at: ArchiveFiles.recordIndex, "there are no records")
+    }
+    let frame = try frame(row, number: 0, in: source)
+    return try parsing("record 0", isSigned: true) { () throws(ParsingError) in
+      try OpeningRecord(parsing: frame.record[...])
+    }
+  }
+
+  private static func texts(
+    _ source: any ObjectSource, _ opening: OpeningRecord
+  ) throws(ArchiveError) -> (settings: [UInt8], policy: [UInt8]) {
+    let settings = try whole(ArchiveFiles.settings, in: source, limit: textLimit)
+    guard SHA256.hash(.settings, settings) == opening.settingsDigest else {
+      throw ArchiveError(
+        .damaged, at: ArchiveFiles.settings, "these are not the settings that record 0 names")
+    }
+    let policy = try whole(ArchiveFiles.policy, in: source, limit: textLimit)
+    guard SHA256.hash(.policy, policy) == opening.policyDigest else {
+      throw ArchiveError(
+        .damaged, at: ArchiveFiles.policy, "this is not the policy that record 0 names")
+    }
+    return (settings, policy)
+  }
+
+  private static func frame(
+    _ row: RecordIndex.Row, number: Int, in source: any ObjectSource
+  ) throws(ArchiveError) -> RecordFrame {
+    let bytes = try storing { () throws(StorageError) in
+      try source.read(ArchiveFiles.records, range: row.offset..<row.offset + row.frameByteCount)
+    }
+    return try checked(bytes, row, number)
+  }
+
+  private static func checked(
+    _ bytes: [UInt8], _ row: RecordIndex.Row, _ number: Int
+  ) throws(ArchiveError) -> RecordFrame {
+    let frame = try parsing("record \(number)") { () throws(ParsingError) in
+      try RecordFrame(parsing: bytes)
+    }
+    guard RecordHeader.hash(frame.record[...]) == row.hash else {
+      throw ArchiveError(
+        .damaged, at: "record \(number)", "the record is not the one in the archive root")
+    }
+    return frame
+  }
+
+  /// How many segments there are between checkpoints.
+  package var segmentCount: Int { max(0, index.rows.count - 2) }
+
+  /// Record `number`, from 1, checked against its hash; its chain link checked too.
+  package func checkpoint(_ number: Int) throws(ArchiveError) -> CheckpointRecord {
+    let frame = try loadFrame(number)
+    let record = try parsing("record \(number)", isSigned: seal != nil) {
+      () throws(ParsingError) in
+      try CheckpointRecord(parsing: frame.record[...], opening: opening)
+    }
+    guard record.sequence == UInt64(number), record.previous == index.rows[number - 1].hash,
+      number == 1 || record.firstStep >= 0
+    else {
+      throw ArchiveError(
+        .malformed, at: "record \(number)", "the record does not chain to the one before it",
+        remedy: "the prover signed this: ask for a corrected archive", isSigned: seal != nil)
+    }
+    return record
+  }
+
+  /// Fetches the frames of consecutive records in one request.
+  package func prefetch(_ numbers: ClosedRange<Int>) throws(ArchiveError) {
+    guard numbers.lowerBound >= 0, numbers.upperBound < index.rows.count else { return }
+    let rows = index.rows[numbers]
+    guard let start = rows.first?.offset, let last = rows.last,
+      zip(rows, rows.dropFirst()).allSatisfy({ $0.offset + $0.frameByteCount == $1.offset })
+    else { return }
+    let bytes = try storing { () throws(StorageError) in
+      try source.read(ArchiveFiles.records, range: start..<last.offset + last.frameByteCount)
+    }
+    frames = [:]
+    for (number, row) in zip(numbers, rows) {
+      let from = row.offset - start
+      frames[number] = try ArchiveReader.checked(
+        Array(bytes[from..<from + row.frameByteCount]), row, number)
+    }
+  }
+
+  private func loadFrame(_ number: Int) throws(ArchiveError) -> RecordFrame {
+    if let known = frames[number] { return known }
+    precondition(index.rows.indices.contains(number) && number >= 1, "no such checkpoint record")
+    return try ArchiveReader.frame(index.rows[number], number: number, in: source)
+  }
+
+  /// The state of checkpoint record `number`: the tensors of `roles`, no other chunk fetched.
+  package func state(
+    _ number: Int, roles: Set<TensorRole> = Set(TensorRole.allCases)
+  ) throws(ArchiveError) -> TrainingState {
+    let record = try checkpoint(number)
+    let frame = try loadFrame(number)
+    let envelope = try parsing("envelope of record \(number)") { () throws(ParsingError) in
+      try Envelope(parsing: frame.envelope[...])
+    }
+    return try loader.state(of: record, envelope: envelope, roles: roles)
+  }
+
+  /// The norms of all segments, checked against the digest in the seal.
+  package func normsTable() throws(ArchiveError) -> NormsTable {
+    let bytes = try ArchiveReader.whole(
+      ArchiveFiles.norms, in: source, limit: NormsTable.byteLimit)
+    if let seal, NormsTable.digest(bytes) != seal.normsDigest {
+      throw ArchiveError(
+        .damaged, at: ArchiveFiles.norms, "these are not the norms that the seal names")
+    }
+    let table = try parsing(ArchiveFiles.norms, isSigned: seal != nil) {
+      () throws(ParsingError) in try NormsTable(parsing: bytes)
+    }
+    guard table.rows.count == segmentCount else {
+      throw ArchiveError(
+        .malformed, at: ArchiveFiles.norms, "not one row for each segment", isSigned: seal != nil)
+    }
+    return table
+  }
+
+  /// What the prover says of the result; nil when nothing.
+  package func claims() throws(ArchiveError) -> JSONValue? {
+    let bytes = try storing { () throws(StorageError) in
+      try source.readWhole(ArchiveFiles.claims, limit: ArchiveReader.textLimit)
+    }
+    guard let bytes else { return nil }
+    return try parsing(ArchiveFiles.claims) { () throws(ParsingError) in
+      try JSONValue(parsing: bytes, form: .canonical)
+    }
+  }
+
+  /// SHA-256 of every chunk of the final checkpoint's weights and buffers stands in its record; this is
+  /// how a model file is compared without fetching a weight.
+  package func holds(model tensors: [Tensor], at number: Int) throws(ArchiveError) -> Bool {
+    let record = try checkpoint(number)
+    let own = record.specs.filter { $0.role == .weight || $0.role == .buffer }
+    // Roles of a file's tensors are not known: they are taken from the record by name.
+    var byName: [String: Tensor] = [:]
+    for tensor in tensors { byName[tensor.spec.name] = tensor }
+    guard byName.count == tensors.count, own.count == tensors.count else { return false }
+    var renamed: [Tensor] = []
+    for spec in own {
+      guard let found = byName[spec.name], found.spec.type == spec.type,
+        found.spec.shape == spec.shape, let tensor = Tensor(spec, bytes: found.bytes)
+      else { return false }
+      renamed.append(tensor)
+    }
+    guard let state = TrainingState(renamed),
+      let layout = ChunkLayout(own, sizes: opening.sizes)
+    else { return false }
+    let digests = layout.chunks.indices.map {
+      SHA256.hash(layout.bytes(ofChunk: $0, in: state))
+    }
+    let recorded = record.layout.chunks.indices
+      .filter { [.weight, .buffer].contains(record.layout.role(ofChunk: $0)) }
+      .map { record.chunks[$0] }
+    return digests == recorded
+  }
+}
+
+extension TrainingState {
+  /// Whether every chunk of this state is the one that `record` names: the whole state is compared, and
+  /// nothing is fetched.
+  package func matches(_ record: CheckpointRecord) -> Bool { firstMismatch(with: record) == nil }
+
+  /// The name of the first tensor that differs from `record`, or of what differs instead.
+  package func firstMismatch(with record: CheckpointRecord) -> String? {
+    guard tensors.map(\.spec) == record.specs else { return "the set of tensors" }
+    for chunk in record.layout.chunks.indices
+    where SHA256.hash(record.layout.bytes(ofChunk: chunk, in: self)) != record.chunks[chunk] {
+      return record.layout.chunks[chunk].first.map { record.specs[$0.tensor] }
+        .map { "\($0.role.name) \(printable($0.name))" } ?? "a chunk"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,124 @@
+package import ChunkStorage
+internal import MerkleTrees
+package import ProofPrimitives
+
+/// Fetches single data points of an archive and proves each against the dataset root before anybody
+/// sees it (`spec/dataset.md` §4).
+package final class DatasetReader {
+  private let source: any ObjectSource
+  private let root: Digest
+  private let count: Int
+  private let nodes: TileNodeReader<TreeFiles>
+  private var known: [UInt32: SaltedPoint] = [:]
+  /// Points fetched in one request when they stand close together: a wasted byte costs less than a
+  /// round trip.
+  private static let gapLimit = 4096
+  /// 4 MiB of points at a time.
+  private static let runLimit = 4 << 20
+
+  package init(source: any ObjectSource, root: Digest, count: Int) {
+    self.source = source
+    self.root = root
+    self.count = count
+    nodes = TileNodeReader(size: TreeSize(count), source: TreeFiles(source: source))
+  }
+
+  /// Distinct points fetched and proved so far.
+  package var provedCount: Int { known.count }
+
+  /// The points at `indices`, each below the dataset's count; already proved ones are not fetched
+  /// again.
+  package func points(
+    at indices: some Sequence<UInt32>
+  ) throws(ArchiveError) -> [UInt32: SaltedPoint] {
+    let wanted = Set(indices)
+    let missing = wanted.filter { known[$0] == nil }.sorted()
+    if !missing.isEmpty { try fetch(missing) }
+    return known.filter { wanted.contains($0.key) }
+  }
+
+  private func fetch(_ indices: [UInt32]) throws(ArchiveError) {
+    guard let first = indices.first, let last = indices.last, Int(last) < count else {
+      throw ArchiveError(.malformed, at: ArchiveFiles.points, "a data point is beyond the dataset")
+    }
+    // One range of the offsets covers them all; 8 bytes a point is small beside the points.
+    let table = try storing { () throws(StorageError) in
+      try source.read(ArchiveFiles.offsets, range: Int(first) * 8..<(Int(last) + 2) * 8)
+    }
+    func offset(_ index: UInt32) -> UInt64 {
+      table.withUnsafeBytes {
+        UInt64(
+          littleEndian: $0.loadUnaligned(
+            fromByteOffset: Int(index - first) * 8, as: UInt64.self))
+      }
+    }
+    var run: [(index: UInt32, range: Range<Int>)] = []
+    for index in indices {
+      let (start, end) = (offset(index), offset(index + 1))
+      guard start < end, end < 1 << 62, end - start <= UInt64(DataPoint.byteLimit) + 128 else {
+        throw ArchiveError(
+          .damaged, at: "\(ArchiveFiles.offsets), point \(index)", "offsets do not increase")
+      }
+      let range = Int(start)..<Int(end)
+      if let previous = run.last?.range, let runStart = run.first?.range.lowerBound,
+        range.lowerBound < previous.upperBound
+          || range.lowerBound - previous.upperBound > DatasetReader.gapLimit
+          || range.upperBound - runStart > DatasetReader.runLimit
+      {
+        try fetchRun(run)
+        run = []
+      }
+      run.append((index, range))
+    }
+    try fetchRun(run)
+  }
+
+  private func fetchRun(_ run: [(index: UInt32, range: Range<Int>)]) throws(ArchiveError) {
+    guard let start = run.first?.range.lowerBound, let end = run.last?.range.upperBound else {
+      return
+    }
+    let bytes = try storing { () throws(StorageError) in
+      try source.read(ArchiveFiles.points, range: start..<end)
+    }
+    for (index, range) in run {
+      let slice = bytes[range.lowerBound - start..<range.upperBound - start]
+      let point = try parsing("\(ArchiveFiles.points), point \(index)") {
+        () throws(ParsingError) in try SaltedPoint(parsing: slice)
+      }
+      try prove(point, index)
+      known[index] = point
+    }
+  }
+
+  private func prove(_ point: SaltedPoint, _ index: UInt32) throws(ArchiveError) {
+    let size = TreeSize(count)
+    let leaf = LeafIndex(Int(index))
+    let proof = try nodes.inclusionProof(index: leaf, size: size)
+    guard let proof,
+      proof.isValid(
+        leafHash: MerkleTree.leafHash(of: point.signature.bytes), index: leaf, size: size,
+        root: root)
+    else {
+      throw ArchiveError(
+        .damaged, at: "\(ArchiveFiles.points), point \(index)",
+        "it is not the data point that the dataset root commits to")
+    }
+  }
+
+  /// The level files as tiles: tile (L, n) is 256 hashes from 256 n of `tree.L`.
+  private struct TreeFiles: TileSource {
+    let source: any ObjectSource
+
+    func hashes(ofTile coordinate: TileCoordinate) throws(ArchiveError) -> [Digest] {
+      let start = Int(coordinate.index) * TileCoordinate.fullWidth * Digest.byteCount
+      let bytes = try storing { () throws(StorageError) in
+        try source.read(
+          ArchiveFiles.tree(level: coordinate.level),
+          range: start..<start + coordinate.width * Digest.byteCount)
+      }
+      return stride(from: 0, to: bytes.count, by: Digest.byteCount).compactMap {
+        Digest(bytes[$0..<$0 + Digest.byteCount])
+      }
+    }
+  }
+}

@@ -1,0 +1,115 @@
+internal import ChunkStorage
+internal import ProofPrimitives
+
+/// Walks the records of an archive that has no seal yet, from the first to the last that is whole.
+///
+/// A frame that is cut, fails its checksum, does not chain or does not parse ends the walk: while an
+/// archive grows, that is what a crash leaves at its end.
+struct RecordScan {
+  let opening: OpeningRecord
+  private(set) var rows: [RecordIndex.Row] = []
+  private(set) var norms: [NormsTable.Row] = []
+  private(set) var lastCheckpoint: CheckpointRecord?
+  private(set) var lastEnvelope: Envelope?
+  /// Where the last whole frame ends.
+  private(set) var endOffset = 0
+  /// What stands after it, said for people; nil when nothing does.
+  private(set) var tail: String?
+
+  private let source: any ObjectSource
+  private let total: Int
+
+  init(_ source: any ObjectSource) throws(ArchiveError) {
+    self.source = source
+    let byteCount = try storing { () throws(StorageError) in
+      try source.byteCount(of: ArchiveFiles.records)
+    }
+    guard let byteCount else {
+      throw ArchiveError(
+        .missing, at: "\(source.location)/\(ArchiveFiles.records)", "there is no archive here",
+        remedy: "check the path; `pol train` or `pol record` makes an archive")
+    }
+    total = byteCount
+    guard let frame = try RecordScan.frame(source, at: 0, total: byteCount) else {
+      throw ArchiveError(
+        .damaged, at: ArchiveFiles.records, "record 0 is cut or changed: nothing can be read",
+        remedy: "use another copy of the archive")
+    }
+    opening = try parsing("record 0") { () throws(ParsingError) in
+      try OpeningRecord(parsing: frame.record[...])
+    }
+    add(frame, step: 0)
+    while let next = try RecordScan.frame(source, at: endOffset, total: total) {
+      guard try take(next) else { break }
+    }
+    if endOffset < total { tail = "\(total - endOffset) bytes after record \(rows.count - 1)" }
+  }
+
+  /// Nil when the frame is torn.
+  private static func frame(
+    _ source: any ObjectSource, at offset: Int, total: Int
+  ) throws(ArchiveError) -> RecordFrame? {
+    guard offset + RecordFrame.headerByteCount <= total else { return nil }
+    let start = try storing { () throws(StorageError) in
+      try source.read(
+        ArchiveFiles.records, range: offset..<offset + RecordFrame.headerByteCount)
+    }
+    guard let header = try? RecordFrame.Header(start), offset + header.frameByteCount <= total else {
+      return nil
+    }
+    let bytes = try storing { () throws(StorageError) in
+      try source.read(ArchiveFiles.records, range: offset..<offset + header.frameByteCount)
+    }
+    return try? RecordFrame(parsing: bytes)
+  }
+
+  private mutating func take(_ frame: RecordFrame) throws(ArchiveError) -> Bool {
+    guard
+      let record = try? CheckpointRecord(parsing: frame.record[...], opening: opening),
+      let envelope = try? Envelope(parsing: frame.envelope[...]),
+      record.sequence == UInt64(rows.count), record.previous == rows.last?.hash,
+      record.sequence == 1 || record.firstStep == rows.last?.step
+    else { return false }
+    lastCheckpoint = record
+    lastEnvelope = envelope
+    add(frame, step: record.step)
+    if record.sequence > 1 {
+      norms.append(NormsTable.Row(endStep: record.step, norms: record.norms))
+    }
+    return true
+  }
+
+  private mutating func add(_ frame: RecordFrame, step: Int) {
+    rows.append(
+      RecordIndex.Row(
+        hash: RecordHeader.hash(frame.record[...]), offset: endOffset,
+        recordByteCount: frame.record.count, envelopeByteCount: frame.envelope.count, step: step))
+    endOffset += RecordFrame.headerByteCount + frame.record.count + frame.envelope.count
+  }
+
+  /// Cuts the walk back to the last record whose chunks are all whole in their packs, and says which
+  /// frames of which packs are kept.
+  mutating func cutToStoredChunks() throws(ArchiveError) -> KeptPacks {
+    var kept = try KeptPacks(source, archiveID: opening.archiveID)
+    var sequence = 1
+    while sequence < rows.count {
+      let row = rows[sequence]
+      guard let frame = try RecordScan.frame(source, at: row.offset, total: total),
+        let envelope = try? Envelope(parsing: frame.envelope[...]), kept.keep(envelope)
+      else { break }
+      sequence += 1
+    }
+    if sequence < rows.count {
+      endOffset = rows[sequence].offset
+      rows.removeSubrange(sequence...)
+      norms.removeSubrange(min(norms.count, max(0, sequence - 2))...)
+      lastCheckpoint = nil
+      lastEnvelope = nil
+      if sequence > 1, let frame = try RecordScan.frame(source, at: rows[sequence - 1].offset, total: total) {
+        lastCheckpoint = try? CheckpointRecord(parsing: frame.record[...], opening: opening)
+        lastEnvelope = try? Envelope(parsing: frame.envelope[...])
+      }
+    }
+    return kept
+  }
+}

@@ -1,0 +1,113 @@
+package import ProofPrimitives
+
+/// The safetensors format: u64 header length, JSON header, tensor bytes.
+///
+/// Read more strictly than the reference does: duplicate keys, holes, overlaps, unaligned ends and
+/// element types without a whole number of bytes are refused. Source: huggingface/safetensors README.
+package enum SafetensorsFile {
+  /// The reference implementation's own limit on the header.
+  package static let headerLimit = 100_000_000
+  /// A million tensors; the header's limit would let through a few times as many empty ones.
+  private static let tensorLimit = 1 << 20
+
+  /// The tensors of a file; all get `role`.
+  ///
+  /// - Parameter bytes: The whole file. Tensors are copied out of it.
+  package static func parse(_ bytes: [UInt8], role: TensorRole) throws(ParsingError) -> [Tensor] {
+    var reader = ByteReader(bytes)
+    let claimed = try reader.u64("header length")
+    guard claimed <= UInt64(headerLimit), claimed <= UInt64(reader.remaining) else {
+      throw ParsingError("the header length is over the file's or the limit", at: 0)
+    }
+    let header = try JSONValue(
+      parsing: try reader.take(Int(claimed), "header"), form: .relaxed)
+    let start = reader.offset
+    guard let members = header.members, members.count <= tensorLimit else {
+      throw ParsingError("the header is not an object of tensors", at: 8)
+    }
+    var rows: [(spec: TensorSpec, range: Range<Int>)] = []
+    for member in members where member.key != "__metadata__" {
+      rows.append(try row(member, role: role, dataByteCount: reader.remaining))
+    }
+    rows.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
+    var cursor = 0
+    for row in rows {
+      guard row.range.lowerBound == cursor else {
+        throw ParsingError("the tensors leave a hole or overlap", at: start + cursor)
+      }
+      cursor = row.range.upperBound
+    }
+    guard cursor == reader.remaining else {
+      throw ParsingError("bytes stand after the last tensor", at: start + cursor)
+    }
+    var tensors: [Tensor] = []
+    for row in rows {
+      let slice = bytes[start + row.range.lowerBound..<start + row.range.upperBound]
+      guard let tensor = Tensor(row.spec, bytes: Array(slice)) else {
+        throw ParsingError("a tensor's bytes do not fit its shape", at: start)
+      }
+      tensors.append(tensor)
+    }
+    return tensors
+  }
+
+  private static func row(
+    _ member: JSONValue.Member, role: TensorRole, dataByteCount: Int
+  ) throws(ParsingError) -> (spec: TensorSpec, range: Range<Int>) {
+    let name = printable(member.key, limit: 60)
+    guard let typeName = member.value["dtype"]?.stringValue,
+      let type = ElementType(name: typeName)
+    else {
+      throw ParsingError("tensor \"\(name)\" has an element type that is not known", at: 8, kind: .unsupported)
+    }
+    let shape = member.value["shape"]?.arrayValue?.map(\.countValue)
+    let offsets = member.value["data_offsets"]?.arrayValue?.map(\.countValue)
+    guard let shape, let dimensions = unwrapped(shape), let offsets, let bounds = unwrapped(offsets),
+      bounds.count == 2, bounds[0] <= bounds[1], bounds[1] <= dataByteCount,
+      let spec = TensorSpec(name: member.key, role: role, type: type, shape: dimensions),
+      spec.byteCount == bounds[1] - bounds[0]
+    else {
+      throw ParsingError("tensor \"\(name)\" has a shape or offsets that do not fit", at: 8)
+    }
+    return (spec, bounds[0]..<bounds[1])
+  }
+
+  private static func unwrapped(_ values: [Int?]) -> [Int]? {
+    let present = values.compactMap { $0 }
+    return present.count == values.count ? present : nil
+  }
+
+  /// A file as the reference writer lays it out: larger elements first, then by name; the header
+  /// padded with spaces to a multiple of 8. The same tensors give the same bytes.
+  package static func encode(_ tensors: [Tensor], metadata: [(String, String)] = []) -> [UInt8] {
+    let ordered = tensors.sorted { left, right in
+      let (a, b) = (left.spec.type.byteCount, right.spec.type.byteCount)
+      if a != b { return a > b }
+      return left.spec.name.utf8.lexicographicallyPrecedes(right.spec.name.utf8)
+    }
+    var members: [JSONValue.Member] = []
+    if !metadata.isEmpty {
+      members.append(.init("__metadata__", .map(metadata.map { ($0.0, .string($0.1)) })))
+    }
+    var cursor = 0
+    for tensor in ordered {
+      let end = cursor + tensor.bytes.count
+      members.append(
+        .init(
+          tensor.spec.name,
+          .map([
+            ("data_offsets", .array([.int(cursor), .int(end)])),
+            ("dtype", .string(tensor.spec.type.name)),
+            ("shape", .array(tensor.spec.shape.map { .int($0) })),
+          ])))
+      cursor = end
+    }
+    var header = JSONValue.object(members).encoded
+    while header.count % 8 != 0 { header.append(32) }
+    var writer = ByteWriter()
+    writer.u64(UInt64(header.count))
+    writer.raw(header)
+    for tensor in ordered { writer.raw(tensor.bytes) }
+    return writer.bytes
+  }
+}
