@@ -1,0 +1,111 @@
+import Glibc
+import ProofPrimitives
+import Synchronization
+
+/// The objects of a directory, which a stranger may have filled.
+///
+/// The directory is opened once and everything is looked up relative to it, one component at a time
+/// and without following links: whatever stands there, reading never leaves the directory, and never
+/// waits for a FIFO. The root itself is the user's word and may be a link.
+package final class DirectoryObjectSource: ObjectSource {
+  package let location: String
+  private let root: OwnedDescriptor
+  private let count = Mutex(TransferCount())
+
+  /// - Throws: `.missing` when there is no such directory, `.malformed` when it is something else.
+  package init(_ path: String) throws(StorageError) {
+    location = path
+    try SystemCalls.checkPath(path)
+    guard let root = OwnedDescriptor(open(path, O_RDONLY | O_DIRECTORY | SystemCalls.safely)) else {
+      throw Self.folderError(errno, at: path)
+    }
+    self.root = root
+  }
+
+  package var transfer: TransferCount { count.withLock { $0 } }
+
+  package func byteCount(of name: String) throws(StorageError) -> Int? {
+    guard let file = try openObject(name) else { return nil }
+    return try SystemCalls.regularFileByteCount(file, place: place(of: name))
+  }
+
+  package func read(_ name: String, range: Range<Int>) throws(StorageError) -> [UInt8] {
+    let place = place(of: name)
+    guard let file = try openObject(name) else {
+      throw StorageError(
+        .missing, at: place, "there is no such file", remedy: "copy the directory again")
+    }
+    let byteCount = try SystemCalls.regularFileByteCount(file, place: place)
+    guard range.lowerBound >= 0, range.upperBound <= byteCount else {
+      throw rangeMissing(range, of: byteCount, at: place)
+    }
+    let bytes = try SystemCalls.read(file, range: range, place: place)
+    count.withLock { $0.bytes += bytes.count }
+    guard bytes.count == range.count else {
+      throw rangeMissing(range, of: range.lowerBound + bytes.count, at: place)
+    }
+    return bytes
+  }
+
+  package func readWhole(_ name: String, limit: Int) throws(StorageError) -> [UInt8]? {
+    guard let file = try openObject(name) else { return nil }
+    let bytes = try DurableFile.contents(file, limit: limit, place: place(of: name))
+    count.withLock { $0.bytes += bytes.count }
+    return bytes
+  }
+
+  /// Nil when the file or a folder of its name is not there.
+  private func openObject(_ name: String) throws(StorageError) -> OwnedDescriptor? {
+    var folders = try ObjectName(name, in: location).components
+    let last = folders.removeLast()
+    count.withLock { $0.requests += 1 }
+
+    var opened: OwnedDescriptor?
+    for folder in folders {
+      let parent = opened?.raw ?? root.raw
+      let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | SystemCalls.safely
+      guard let next = OwnedDescriptor(openat(parent, folder, flags)) else {
+        let code = errno
+        if code == ENOENT { return nil }
+        throw Self.folderError(code, at: place(of: name))
+      }
+      opened = consume next
+    }
+    let parent = opened?.raw ?? root.raw
+    guard
+      let file = OwnedDescriptor(openat(parent, last, O_RDONLY | O_NOFOLLOW | SystemCalls.safely))
+    else {
+      let code = errno
+      if code == ENOENT { return nil }
+      if code == ENXIO {
+        throw StorageError(
+          .malformed, at: place(of: name), "this is not a regular file",
+          remedy: "put a regular file there")
+      }
+      throw SystemCalls.error("opening", at: place(of: name), code)
+    }
+    return file
+  }
+
+  private static func folderError(_ code: Int32, at path: String) -> StorageError {
+    guard code == ENOTDIR || code == ELOOP else {
+      return SystemCalls.error("opening the directory", at: path, code)
+    }
+    return StorageError(
+      .malformed, at: printable(path, limit: 1000),
+      "a file or a symbolic link stands where a directory should",
+      remedy: "give a directory, and copy what is in it without links")
+  }
+
+  private func place(of name: String) -> String {
+    printable(location.hasSuffix("/") ? location + name : location + "/" + name, limit: 1000)
+  }
+}
+
+/// What every source answers when an object ends before the range that was asked for.
+func rangeMissing(_ range: Range<Int>, of byteCount: Int, at place: String) -> StorageError {
+  StorageError(
+    .missing, at: place,
+    "bytes \(range.lowerBound)..<\(range.upperBound) are asked for and there are \(byteCount)",
+    remedy: "fetch the file again, it is not whole")
+}

@@ -1,0 +1,139 @@
+import Glibc
+import ProofPrimitives
+
+/// An open file or directory, closed when its owner goes.
+struct OwnedDescriptor: ~Copyable, Sendable {
+  let raw: Int32
+
+  /// Nil for the -1 of a failed call; `errno` then still says why.
+  init?(_ raw: Int32) {
+    guard raw >= 0 else { return nil }
+    self.raw = raw
+  }
+
+  deinit { _ = close(raw) }
+}
+
+/// The few system calls that storage is built on, with their errors in our words.
+enum SystemCalls {
+  /// Opened this way nothing hangs on a FIFO and nothing leaks into a child process.
+  static let safely = O_NONBLOCK | O_CLOEXEC
+
+  static func error(_ action: String, at place: String, _ code: Int32) -> StorageError {
+    let place = printable(place, limit: 1000)
+    switch code {
+    case ENOSPC, EDQUOT:
+      return StorageError(
+        .io, at: place, "no space left: \(action) failed (\(text(code)))",
+        remedy: "free some space or raise the quota there, then run the command again")
+    case ENOENT:
+      return StorageError(
+        .missing, at: place, "\(action) failed (\(text(code)))", remedy: "check the path")
+    case ELOOP:
+      return StorageError(
+        .malformed, at: place, "a symbolic link stands here, and links are not followed",
+        remedy: "put the file itself there")
+    case EACCES, EPERM, EROFS:
+      return StorageError(
+        .io, at: place, "\(action) is not allowed (\(text(code)))",
+        remedy: "check the owner and the permissions")
+    default:
+      return StorageError(
+        .io, at: place, "\(action) failed (\(text(code)))",
+        remedy: "check the file system, then try again")
+    }
+  }
+
+  static func text(_ code: Int32) -> String {
+    guard let message = strerror(code) else { return "error \(code)" }
+    return String(cString: message)
+  }
+
+  /// A path that C sees whole.
+  static func checkPath(_ path: String) throws(StorageError) {
+    guard !path.isEmpty, !path.utf8.contains(0) else {
+      throw StorageError(
+        .malformed, at: "\"\(printable(path))\"", "this is not a path", remedy: "give another path")
+    }
+  }
+
+  static func open(
+    _ path: String, _ flags: Int32, mode: UInt32 = 0, _ action: String = "opening"
+  ) throws(StorageError) -> OwnedDescriptor {
+    try checkPath(path)
+    return try open(at: AT_FDCWD, path, flags, mode: mode, place: path, action)
+  }
+
+  static func open(
+    at directory: Int32, _ name: String, _ flags: Int32, mode: UInt32 = 0, place: String,
+    _ action: String = "opening"
+  ) throws(StorageError) -> OwnedDescriptor {
+    while true {
+      if let opened = OwnedDescriptor(Glibc.openat(directory, name, flags | safely, mode)) {
+        return opened
+      }
+      let code = errno
+      if code != EINTR { throw error(action, at: place, code) }
+    }
+  }
+
+  /// Byte count of an open file, which must be a regular one.
+  static func regularFileByteCount(
+    _ file: borrowing OwnedDescriptor, place: String
+  ) throws(StorageError) -> Int {
+    var status = stat()
+    guard fstat(file.raw, &status) == 0 else { throw error("reading the size", at: place, errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw StorageError(
+        .malformed, at: printable(place, limit: 1000), "this is not a regular file",
+        remedy: "put a regular file there")
+    }
+    return Int(status.st_size)
+  }
+
+  /// The bytes of `range`, or fewer when the file ends before. The caller has compared the range with
+  /// the file's size, so what is allocated exists.
+  static func read(
+    _ file: borrowing OwnedDescriptor, range: Range<Int>, place: String
+  ) throws(StorageError) -> [UInt8] {
+    let descriptor = file.raw
+    var failure: Int32 = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
+      guard let base = buffer.baseAddress else { return }
+      while filled < range.count {
+        let got = pread(
+          descriptor, base + filled, range.count - filled, off_t(range.lowerBound + filled))
+        if got < 0 && errno == EINTR { continue }
+        if got < 0 { failure = errno }
+        if got <= 0 { return }
+        filled += got
+      }
+    }
+    guard failure == 0 else { throw error("reading", at: place, failure) }
+    return bytes
+  }
+
+  /// Writes all bytes at `offset`.
+  static func write(
+    _ bytes: [UInt8], _ file: borrowing OwnedDescriptor, offset: Int, place: String
+  ) throws(StorageError) {
+    let descriptor = file.raw
+    var failure: Int32 = 0
+    bytes.withUnsafeBytes { buffer in
+      guard let base = buffer.baseAddress else { return }
+      var written = 0
+      while written < buffer.count {
+        let count = pwrite(
+          descriptor, base + written, buffer.count - written, off_t(offset + written))
+        if count < 0 && errno == EINTR { continue }
+        // A write of nothing would be asked again for ever.
+        if count <= 0 {
+          failure = count < 0 ? errno : EIO
+          return
+        }
+        written += count
+      }
+    }
+    guard failure == 0 else { throw error("writing", at: place, failure) }
+  }
+}
