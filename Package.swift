@@ -69,6 +69,17 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+
+    .testTarget(
+      name: "MerkleTreesTests", dependencies: ["MerkleTrees", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TransparencyLedgerTests",
+      dependencies: [
+        "TransparencyLedger", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
