@@ -73,6 +73,9 @@ let package = Package(
     .testTarget(
       name: "ChunkStorageTests", dependencies: ["ChunkStorage", "ProofPrimitives"],
       swiftSettings: strict),
+    .testTarget(
+      name: "MerkleTreesTests", dependencies: ["MerkleTrees", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -79,6 +79,16 @@ package enum DurableFile {
     return try contents(file, limit: limit, place: path)
   }
 
+  /// Removes a file and syncs its directory; one that is not there is accepted.
+  package static func remove(_ path: String) throws(StorageError) {
+    try SystemCalls.checkPath(path)
+    if unlink(path) != 0 {
+      let code = errno
+      guard code == ENOENT else { throw SystemCalls.error("removing", at: path, code) }
+    }
+    try syncParent(of: path)
+  }
+
   static func contents(
     _ file: borrowing OwnedDescriptor, limit: Int, place: String
   ) throws(StorageError) -> [UInt8] {
