@@ -58,8 +58,10 @@ final class NginxServer: @unchecked Sendable {
     process.standardError = FileHandle.nullDevice
     try process.run()
     for _ in 0..<100 {
-      if (try? openObjectSource(url).byteCount(of: "absent")) != nil { return }
-      usleep(50_000)
+      do {
+        _ = try openObjectSource(url).byteCount(of: "absent")
+        return
+      } catch { usleep(50_000) }
     }
     throw ServerFailure(message: "nginx does not answer")
   }
