@@ -1,1 +1,4 @@
+// The project's C kernels: arithmetic in a written order (spec/training-arithmetic.md).
 #pragma once
+
+#include "pol_arithmetic.h"
