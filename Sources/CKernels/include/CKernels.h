@@ -1,2 +1,5 @@
+// The project's C kernels: arithmetic in a written order (spec/training-arithmetic.md), update norms
+// and checksums (spec/archive.md).
 #pragma once
+#include "pol_arithmetic.h"
 #include "pol_record_kernels.h"
