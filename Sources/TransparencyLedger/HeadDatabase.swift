@@ -1,0 +1,119 @@
+import GRDB
+import MerkleTrees
+import ProofPrimitives
+
+/// The last head this log allowed itself to sign: one row in `head.sqlite`, apart from everything
+/// else, never rebuilt from anything and never restored from a backup.
+///
+/// It is what keeps a restored or damaged tree from making the log contradict itself.
+struct HeadDatabase {
+  private let queue: DatabaseQueue
+  private let path: String
+
+  struct Record: Equatable {
+    var head: TreeHead
+    /// Bytes of `history` before this head's own line.
+    var historyByteCount: Int
+  }
+
+  init(creatingAt path: String, head: TreeHead) throws(LedgerError) {
+    try self.init(path: path)
+    try inDatabase(path) {
+      try queue.write { db in
+        try db.execute(
+          sql: """
+            CREATE TABLE head (
+              id INTEGER PRIMARY KEY CHECK (id = 1),
+              origin TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
+              historyByteCount INTEGER NOT NULL
+            );
+            """)
+        try db.execute(
+          sql: "INSERT INTO head VALUES (1, ?, ?, ?, 0)",
+          arguments: [head.origin, Int64(head.size.value), head.root.hex])
+      }
+    }
+  }
+
+  /// Opens a file that is there; one that is not is never made anew.
+  init(openingAt path: String) throws(LedgerError) {
+    try self.init(path: path)
+  }
+
+  private init(path: String) throws(LedgerError) {
+    self.path = path
+    queue = try inDatabase(path) {
+      var configuration = Configuration()
+      // One self-contained file, in place when the transaction returns: no log to lose beside it.
+      configuration.prepareDatabase { db in
+        try db.execute(sql: "PRAGMA journal_mode = DELETE")
+        try db.execute(sql: "PRAGMA synchronous = EXTRA")
+      }
+      return try DatabaseQueue(path: path, configuration: configuration)
+    }
+  }
+
+  func record() throws(LedgerError) -> Record {
+    try inDatabase(path) { try queue.read { db in try HeadDatabase.record(db, path) } }
+  }
+
+  private static func record(_ db: Database, _ path: String) throws -> Record {
+    guard
+      let row = try Row.fetchOne(
+        db, sql: "SELECT origin, size, root, historyByteCount FROM head WHERE id = 1"),
+      let size = Int64.fromDatabaseValue(row["size"]), size >= 0,
+      let root = String.fromDatabaseValue(row["root"]).flatMap(Digest.init(hex:)),
+      let origin = String.fromDatabaseValue(row["origin"]),
+      let historyByteCount = Int.fromDatabaseValue(row["historyByteCount"])
+    else {
+      throw LedgerError(
+        .database, "the record of the last signed head is not readable",
+        remedy: "do not make it again: end this log and start one with another origin", path: path)
+    }
+    return Record(
+      head: TreeHead(origin: origin, size: TreeSize(UInt64(size)), root: root),
+      historyByteCount: historyByteCount)
+  }
+
+  /// Moves from `old` to `new` in one transaction, or changes nothing.
+  ///
+  /// Neither a smaller size nor the same size with another root ever gets in, and nothing is signed
+  /// that did not.
+  func swap(_ old: Record, for new: Record) throws(LedgerError) {
+    func conflict(_ reason: String) -> LedgerError {
+      LedgerError(
+        .headConflict, reason,
+        remedy: "find out what else writes to this ledger, then open it again", path: path)
+    }
+    try inDatabase(path) {
+      try queue.write { db in
+        let present = try HeadDatabase.record(db, path)
+        guard present == old else {
+          throw conflict("the last signed head is not the one this process knows")
+        }
+        guard new.head.origin.utf8.elementsEqual(present.head.origin.utf8),
+          new.head.size >= present.head.size
+        else { throw conflict("a tree of \(new.head.size) would follow \(present.head.size)") }
+        guard new.head.size > present.head.size || new.head.root == present.head.root else {
+          throw conflict("another root for \(new.head.size) entries was signed before")
+        }
+        try db.execute(
+          sql: "UPDATE head SET size = ?, root = ?, historyByteCount = ? WHERE id = 1",
+          arguments: [Int64(new.head.size.value), new.head.root.hex, new.historyByteCount])
+      }
+    }
+  }
+}
+
+/// Runs database work, so that every error that leaves is this module's.
+func inDatabase<Value>(_ path: String, _ work: () throws -> Value) throws(LedgerError) -> Value {
+  do {
+    return try work()
+  } catch let error as LedgerError {
+    throw error
+  } catch {
+    throw LedgerError(
+      .database, "the database gave an error", remedy: "check the disk and the permissions",
+      path: path, cause: error)
+  }
+}

@@ -1,0 +1,153 @@
+package import Cryptography
+package import MerkleTrees
+import ProofPrimitives
+
+/// What the log answers for one entry.
+package struct LedgerReceipt: Sendable {
+  package let index: LeafIndex
+  package let proof: LogProof
+  /// The entry was in the log before; the receipt is of its first place.
+  package let wasKnown: Bool
+}
+
+/// A log in a folder, with one writer (`spec/ledger.md` §6).
+///
+/// The folder is public and can be served as it is. Beside it stands `<folder>.private`, which the
+/// owner keeps: the signing key, the sequence and index, and the last signed head.
+///
+/// Not for use from several tasks at once: one of them owns it.
+package final class LocalLedger {
+  /// Where tests make an append stop; each name stands after its step took effect.
+  package enum AppendStep: String, CaseIterable, Sendable {
+    case sequenced, stored, rechecked, headSwapped, treeHeadPublished, historyWritten
+  }
+
+  package let directory: String
+  package let verifierKey: NoteVerifierKey
+  package var failpoint: (AppendStep) throws -> Void = { _ in }
+
+  let files: DurableFiles
+  let signer: NoteSigner
+  let heads: HeadDatabase
+  let sequence: SequenceDatabase
+  private let lock: FileLock
+  var record: HeadDatabase.Record
+  var growth: TreeGrowth?
+  /// False after anything failed half-way: what is in memory may no longer be what is on disk.
+  var isUsable = true
+
+  package var origin: String { verifierKey.name }
+  package var head: TreeHead { record.head }
+  package var source: DirectoryLedgerSource { DirectoryLedgerSource(directory: directory) }
+
+  static func privateDirectory(of directory: String) -> String {
+    var name = Substring(directory)
+    while name.count > 1, name.hasSuffix("/") { name = name.dropLast() }
+    return name + ".private"
+  }
+
+  /// Starts a new log. Nothing that is there is ever written over.
+  ///
+  /// - Parameter key: The signing key; a new one when nil.
+  package static func create(
+    at directory: String, origin: String, key: SigningKey? = nil
+  ) throws(LedgerError) -> LocalLedger {
+    let files = DurableFiles(root: directory)
+    let secrets = DurableFiles(root: privateDirectory(of: directory))
+    for folder in [files, secrets] {
+      guard try folder.isVacant() else {
+        throw LedgerError(
+          .alreadyExists, "the folder is not empty", remedy: "choose a new one", path: folder.root)
+      }
+    }
+    let signingKey: SigningKey
+    do {
+      signingKey = if let key { key } else { try SigningKey.generate() }
+    } catch {
+      throw LedgerError(
+        .cryptography, "no key could be made", remedy: error.remedy, cause: error)
+    }
+    let signer = try NoteSigner(name: origin, key: signingKey)
+    try secrets.makeRoot(mode: 0o700)
+    try files.makeRoot(mode: 0o755)
+    // The head record comes last of the private files: without it nothing opens.
+    try secrets.replace("log.pem", with: Array(signingKey.pem.utf8), mode: 0o600)
+    _ = try SequenceDatabase(path: secrets.place("index.sqlite"))
+    let empty = TreeHead(origin: origin, size: .zero, root: MerkleTree.emptyRoot)
+    _ = try HeadDatabase(creatingAt: secrets.place("head.sqlite"), head: empty)
+    try files.replace(LedgerPath.verifierKey, with: Array("\(signer.verifierKey)\n".utf8))
+    // Opening publishes the empty tree's head, as it would after a crash here.
+    return try LocalLedger(directory: directory)
+  }
+
+  /// Opens a log and finishes what a crash left unfinished.
+  package static func open(at directory: String) throws(LedgerError) -> LocalLedger {
+    try LocalLedger(directory: directory)
+  }
+
+  private init(directory: String) throws(LedgerError) {
+    self.directory = directory
+    files = DurableFiles(root: directory)
+    let secrets = DurableFiles(root: LocalLedger.privateDirectory(of: directory))
+    guard let pem = try secrets.read("log.pem", limit: 65_536),
+      try secrets.read("head.sqlite", limit: 1 << 24) != nil
+    else {
+      throw LedgerError(
+        .notALedger, "the private folder lacks the key or the record of the last signed head",
+        remedy: "give the folder that `pol ledger init` made; a lost record cannot be made again",
+        path: secrets.root)
+    }
+    guard let lock = try secrets.lock("lock") else {
+      throw LedgerError(
+        .inUse, "another process writes to this ledger", remedy: "stop it, or wait for it",
+        path: secrets.root)
+    }
+    self.lock = lock
+    heads = try HeadDatabase(openingAt: secrets.place("head.sqlite"))
+    record = try heads.record()
+    do {
+      signer = try NoteSigner(name: record.head.origin, key: try SigningKey(pem: pem))
+    } catch let error as CryptographyError {
+      throw LedgerError(
+        .badKey, error.message, remedy: error.remedy, path: secrets.place("log.pem"))
+    } catch let error as LedgerError {
+      throw error
+    } catch {
+      throw LedgerError(.badKey, "the key is not readable", remedy: "restore it", cause: error)
+    }
+    verifierKey = signer.verifierKey
+    for name in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
+      // SQLite would follow a link; a look first is enough in a folder that only its owner changes.
+      _ = try secrets.isRegularOrMissing(name)
+    }
+    sequence = try SequenceDatabase(path: secrets.place("index.sqlite"))
+    try recover()
+  }
+
+  /// The receipt of an entry, against the last head.
+  package func receipt(_ index: LeafIndex) throws(LedgerError) -> LogProof {
+    try view().receipt(index)
+  }
+
+  /// The ledger as its last signed head shows it.
+  package func view() throws(LedgerError) -> LedgerView {
+    LedgerView(source: source, verifierKey: verifierKey, signedHead: try signedHead())
+  }
+
+  /// Makes the index again from the bundles.
+  package func rebuildIndex() throws(LedgerError) {
+    try sequence.rebuild(from: try view().allEntries())
+  }
+
+  /// Signs the head that stands in `head.sqlite`, and no other.
+  func signedHead() throws(LedgerError) -> SignedTreeHead {
+    let stored = try heads.record()
+    guard stored == record else {
+      isUsable = false
+      throw LedgerError(
+        .headConflict, "the last signed head is not the one this process knows",
+        remedy: "find out what else writes to this ledger, then open it again")
+    }
+    return try SignedTreeHead(signing: stored.head, by: signer)
+  }
+}
