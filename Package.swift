@@ -69,6 +69,15 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+
+    // For tests only: vectors, temporary folders, programs.
+    .target(name: "ProofTestSupport", swiftSettings: strict),
+    .testTarget(
+      name: "ProofPrimitivesTests", dependencies: ["ProofPrimitives", "ProofTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CryptographyTests",
+      dependencies: ["Cryptography", "ProofPrimitives", "ProofTestSupport"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
