@@ -1,4 +1,5 @@
 import Cryptography
+import Glibc
 import ProofPrimitives
 import ProofTestSupport
 import Testing
@@ -83,5 +84,25 @@ private struct KeyCase: Decodable, Sendable, CustomTestStringConvertible {
     #expect(made.status == 0, "\(made.errorText)")
     #expect(made.outputText.contains("PRIVATE KEY"))
     #expect(throws: CryptographyError.self) { try SigningKey(pem: made.output) }
+  }
+
+  @Test("nobody is asked for the pass phrase of an encrypted key")
+  func encrypted() throws {
+    let vector = try #require(try KeyCase.all().first { $0.id == "encrypted-private" })
+    try withTemporaryDirectory { folder in
+      // Where there is no terminal OpenSSL would read it from standard input: here it could.
+      let answer = try #require(fopen(folder + "/answer", "w"))
+      fputs("secret\n", answer)
+      fclose(answer)
+      let (before, file) = (dup(0), open(folder + "/answer", O_RDONLY))
+      dup2(file, 0)
+      defer {
+        dup2(before, 0)
+        close(before)
+        close(file)
+      }
+      #expect(throws: CryptographyError.self) { try SigningKey(pem: Array(vector.pem.utf8)) }
+      #expect(lseek(0, 0, SEEK_CUR) == 0)
+    }
   }
 }
