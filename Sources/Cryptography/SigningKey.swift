@@ -161,6 +161,12 @@ extension VerifyingKey {
   }
 }
 
+/// What is printed or dumped of a private key is its public half.
+extension SigningKey: CustomStringConvertible, CustomReflectable {
+  package var description: String { "SigningKey(of \(verifyingKey.keyID))" }
+  package var customMirror: Mirror { Mirror(self, children: ["verifyingKey": verifyingKey]) }
+}
+
 /// Bytes from the operating system's generator, through OpenSSL.
 package func randomBytes(_ count: Int) -> [UInt8] {
   var out = [UInt8](repeating: 0, count: count)

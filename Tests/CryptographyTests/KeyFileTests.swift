@@ -1,5 +1,5 @@
 import Cryptography
-import Glibc
+@preconcurrency import Glibc
 import ProofPrimitives
 import ProofTestSupport
 import Testing
@@ -16,7 +16,8 @@ private struct KeyCase: Decodable, Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Key files in PEM form (RFC 8410)") struct KeyFileTests {
+// One after another: one test puts a file in place of standard input.
+@Suite("Key files in PEM form (RFC 8410)", .serialized) struct KeyFileTests {
   @Test(
     "Ed25519 keys are read and written alike; all else is refused", arguments: try KeyCase.all())
   private func vectors(vector: KeyCase) throws {
@@ -96,6 +97,7 @@ private struct KeyCase: Decodable, Sendable, CustomTestStringConvertible {
       fclose(answer)
       let (before, file) = (dup(0), open(folder + "/answer", O_RDONLY))
       dup2(file, 0)
+      clearerr(stdin)
       defer {
         dup2(before, 0)
         close(before)

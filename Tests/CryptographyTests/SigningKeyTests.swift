@@ -67,4 +67,17 @@ private struct VerifyingCase: Decodable, Sendable, CustomTestStringConvertible {
     #expect(key.spki.count == 44)
     #expect(key.keyID == SHA256.hash(key.spki))
   }
+
+  @Test("a private key that is printed or dumped does not show its seed")
+  func hidden() throws {
+    let seed = [UInt8](repeating: 201, count: 32)
+    let key = try SigningKey(seed: seed)
+    var dumped = ""
+    dump(key, to: &dumped)
+    for text in ["\(key)", String(reflecting: key), "\([key])", dumped] {
+      #expect(!text.contains("201, 201"))
+      #expect(!text.contains("seed"))
+      #expect(!text.contains(Hex.encode(seed)))
+    }
+  }
 }
