@@ -70,11 +70,19 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // For tests only: vectors, temporary folders, programs.
+    .target(name: "ProofTestSupport", swiftSettings: strict),
     .testTarget(
-      name: "ChunkStorageTests", dependencies: ["ChunkStorage", "ProofPrimitives"],
+      name: "ProofPrimitivesTests", dependencies: ["ProofPrimitives", "ProofTestSupport"],
       swiftSettings: strict),
     .testTarget(
+      name: "CryptographyTests",
+      dependencies: ["Cryptography", "ProofPrimitives", "ProofTestSupport"], swiftSettings: strict),
+    .testTarget(
       name: "MerkleTreesTests", dependencies: ["MerkleTrees", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ChunkStorageTests", dependencies: ["ChunkStorage", "ProofPrimitives"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -11,6 +11,7 @@ package struct ChaCha20Generator: ~Copyable {
   private let context: OpaquePointer
   private var buffer = [UInt8](repeating: 0, count: 4096)
   private var position = 4096
+  private var refillsLeft = 1 << 26
   private static let zeros = [UInt8](repeating: 0, count: 4096)
 
   /// - Parameters:
@@ -32,8 +33,12 @@ package struct ChaCha20Generator: ~Copyable {
 
   package mutating func nextWord() -> UInt32 {
     if position == buffer.count {
+      precondition(refillsLeft > 0, "one key gives 2^32 blocks of key stream")
+      refillsLeft -= 1
       var count: Int32 = 0
-      EVP_EncryptUpdate(context, &buffer, &count, ChaCha20Generator.zeros, 4096)
+      guard EVP_EncryptUpdate(context, &buffer, &count, ChaCha20Generator.zeros, 4096) == 1,
+        count == 4096
+      else { fatalError("OpenSSL cannot provide ChaCha20") }
       position = 0
     }
     defer { position += 4 }

@@ -22,7 +22,9 @@ package final class SHA256 {
   deinit { EVP_MD_CTX_free(context) }
 
   package func update(_ bytes: UnsafeRawBufferPointer) {
-    EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+    guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else {
+      fatalError("OpenSSL cannot provide SHA-256")
+    }
   }
 
   package func update(_ bytes: [UInt8]) {
@@ -38,10 +40,12 @@ package final class SHA256 {
   /// The digest of all that was added; the hasher starts afresh.
   package func finish() -> Digest {
     let digest = withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { out in
-      EVP_DigestFinal_ex(context, out.baseAddress, nil)
-      return out.baseAddress.map { Digest(loadingFrom: $0) } ?? .zero
+      // A failure here must never pass for a digest.
+      guard let start = out.baseAddress, EVP_DigestFinal_ex(context, start, nil) == 1,
+        EVP_DigestInit_ex(context, SHA256.method, nil) == 1
+      else { fatalError("OpenSSL cannot provide SHA-256") }
+      return Digest(loadingFrom: start)
     }
-    EVP_DigestInit_ex(context, SHA256.method, nil)
     return digest
   }
 

@@ -100,15 +100,19 @@ package struct SigningKey: Sendable {
       0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
       0x20,
     ]
-    return "-----BEGIN PRIVATE KEY-----\n\(Base64.encode(prefix + seed))\n-----END PRIVATE KEY-----\n"
+    let body = Base64.encode(prefix + seed)
+    return "-----BEGIN PRIVATE KEY-----\n\(body)\n-----END PRIVATE KEY-----\n"
   }
 
-  /// Reads any PEM private key that OpenSSL can, and refuses all but Ed25519.
+  /// Reads any PEM private key that OpenSSL can, and refuses all but Ed25519; encrypted ones too.
   package init(pem: [UInt8]) throws(CryptographyError) {
-    let handle = SigningKey.readPEM(pem) { PEM_read_bio_PrivateKey($0, nil, nil, nil) }
+    // Without a callback of ours OpenSSL would stop and ask the terminal for a pass phrase.
+    let handle = SigningKey.readPEM(pem) {
+      PEM_read_bio_PrivateKey($0, nil, { _, _, _, _ in -1 }, nil)
+    }
     guard let handle else {
       throw CryptographyError(
-        .badKeyFile, "no private key in PEM form is in the file",
+        .badKeyFile, "no unencrypted private key in PEM form is in the file",
         remedy: "make one with `pol keygen` or `openssl genpkey -algorithm ed25519`")
     }
     defer { EVP_PKEY_free(handle) }
@@ -155,6 +159,12 @@ extension VerifyingKey {
     else { throw failure }
     self = key
   }
+}
+
+/// What is printed or dumped of a private key is its public half.
+extension SigningKey: CustomStringConvertible, CustomReflectable {
+  package var description: String { "SigningKey(of \(verifyingKey.keyID))" }
+  package var customMirror: Mirror { Mirror(self, children: ["verifyingKey": verifyingKey]) }
 }
 
 /// Bytes from the operating system's generator, through OpenSSL.

@@ -40,8 +40,9 @@ package struct ByteReader {
   package var remaining: Int { bytes.count - offset }
 
   /// The next `count` bytes; `field` names what was expected there.
-  package mutating func take(_ count: Int, _ field: String) throws(ParsingError) -> ArraySlice<UInt8>
-  {
+  package mutating func take(
+    _ count: Int, _ field: String
+  ) throws(ParsingError) -> ArraySlice<UInt8> {
     guard count >= 0, count <= remaining else {
       throw ParsingError("\(field) wants \(count) bytes and \(remaining) are left", at: offset)
     }
@@ -85,7 +86,8 @@ package struct ByteReader {
     return digest
   }
 
-  /// A u16 byte count, then that many bytes of UTF-8 without control characters.
+  /// A u16 byte count, then that many bytes of UTF-8 without control characters (U+0000 to U+001F
+  /// and U+007F; what else does not print is for `printable` to escape).
   package mutating func string(_ field: String, limit: Int) throws(ParsingError) -> String {
     let start = offset
     let count = Int(try u16("\(field) length"))

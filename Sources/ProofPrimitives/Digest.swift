@@ -18,7 +18,7 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// Nil unless there are exactly 32 bytes.
   package init?(_ bytes: some Collection<UInt8>) {
     guard bytes.count == Digest.byteCount else { return nil }
-    var words: [4 of UInt64] = .init(repeating: 0)
+    var words = SIMD4<UInt64>()
     var position = 0
     for byte in bytes {
       words[position >> 3] = words[position >> 3] << 8 | UInt64(byte)

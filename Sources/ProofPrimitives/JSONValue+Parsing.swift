@@ -38,7 +38,8 @@ private struct JSONParser {
       let again = value.encoded
       guard again == bytes else {
         let at = zip(again, bytes).enumerated().first { $0.element.0 != $0.element.1 }?.offset
-        throw ParsingError("the JSON is not in canonical form", at: at ?? min(again.count, bytes.count))
+        throw ParsingError(
+          "the JSON is not in canonical form", at: at ?? min(again.count, bytes.count))
       }
     }
     return value
@@ -139,16 +140,21 @@ private struct JSONParser {
     let start = offset
     if next == 45 { offset += 1 }
     let digits = offset
-    while let byte = next, (48...57).contains(byte) { offset += 1 }
-    guard offset > digits, bytes[digits] != 48 || offset == digits + 1 else {
+    guard skipDigits() > 0, bytes[digits] != 48 || offset == digits + 1 else {
       throw ParsingError("a number is malformed", at: start)
     }
+    // RFC 8259 §6; `Double.init` alone would also take "1." and others.
     var isFraction = false
-    while let byte = next, byte == 46 || byte == 101 || byte == 69 || byte == 43 || byte == 45
-      || (isFraction && (48...57).contains(byte))
-    {
+    if next == 46 {
       isFraction = true
       offset += 1
+      guard skipDigits() > 0 else { throw ParsingError("a number is malformed", at: start) }
+    }
+    if next == 101 || next == 69 {
+      isFraction = true
+      offset += 1
+      if next == 43 || next == 45 { offset += 1 }
+      guard skipDigits() > 0 else { throw ParsingError("a number is malformed", at: start) }
     }
     // 40 digits hold every value in use; longer ones are a way to burn time.
     guard offset - start <= 40 else { throw ParsingError("a number is too long", at: start) }
@@ -159,10 +165,18 @@ private struct JSONParser {
       }
       return .double(value)
     }
-    guard let value = Int64(text), abs(value) <= JSONValue.integerLimit, text != "-0" else {
+    guard text != "-0" else { throw ParsingError("an integer is written -0", at: start) }
+    // Not `abs`, which traps on Int64.min.
+    guard let value = Int64(text), value.magnitude <= JSONValue.integerLimit.magnitude else {
       throw ParsingError("an integer is beyond 2^53 - 1", at: start)
     }
     return .integer(value)
+  }
+
+  private mutating func skipDigits() -> Int {
+    let start = offset
+    while let byte = next, (48...57).contains(byte) { offset += 1 }
+    return offset - start
   }
 
   private mutating func string() throws(ParsingError) -> String {

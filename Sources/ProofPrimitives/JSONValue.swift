@@ -22,6 +22,11 @@ package indirect enum JSONValue: Equatable, Sendable {
       self.key = key
       self.value = value
     }
+
+    /// Bytewise order of the keys' UTF-8, which Swift's own order of strings is not.
+    fileprivate static func precedes(_ left: Member, _ right: Member) -> Bool {
+      left.key.utf8.lexicographicallyPrecedes(right.key.utf8)
+    }
   }
 
   /// The largest integer that every JSON reader keeps exactly: 2^53 - 1.
@@ -34,7 +39,7 @@ package indirect enum JSONValue: Equatable, Sendable {
   /// An object from pairs, sorted.
   package static func map(_ pairs: [(String, JSONValue)]) -> JSONValue {
     .object(
-      pairs.map { Member($0.0, $0.1) }.sorted { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) })
+      pairs.map { Member($0.0, $0.1) }.sorted(by: Member.precedes))
   }
 
   package subscript(key: String) -> JSONValue? {
@@ -53,7 +58,8 @@ package indirect enum JSONValue: Equatable, Sendable {
     return Int(value)
   }
 
-  /// Sorted keys, no white space. Canonical when the value holds no `.double`.
+  /// Sorted keys, no white space. Canonical when the value holds no `.double`, no integer beyond
+  /// `integerLimit`, and no key that is not ASCII or stands twice.
   package var encoded: [UInt8] {
     var out = [UInt8]()
     write(to: &out, indent: nil)
@@ -98,7 +104,7 @@ package indirect enum JSONValue: Equatable, Sendable {
       out.append(123)
       let ordered =
         indent == nil
-        ? members.sorted { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) }
+        ? members.sorted(by: Member.precedes)
         : members
       for (position, member) in ordered.enumerated() {
         if position > 0 { out.append(44) }
