@@ -225,6 +225,20 @@ package final class ArchiveReader {
     return table
   }
 
+  /// Bytes of all published files, by the object table, which is checked against the seal.
+  package func storedByteCount() throws(ArchiveError) -> Int {
+    let bytes = try ArchiveReader.whole(
+      ArchiveFiles.objects, in: source, limit: ObjectTable.byteLimit)
+    let table = try parsing(ArchiveFiles.objects) { () throws(ParsingError) in
+      try ObjectTable(parsing: bytes)
+    }
+    guard let seal, table.root == seal.objectRoot, table.rows.count == seal.objectCount else {
+      throw ArchiveError(
+        .damaged, at: ArchiveFiles.objects, "the object table is not the one that the seal names")
+    }
+    return table.rows.reduce(bytes.count + Seal.byteCount) { $0 + $1.byteCount }
+  }
+
   /// What the prover says of the result; nil when nothing.
   package func claims() throws(ArchiveError) -> JSONValue? {
     let bytes = try storing { () throws(StorageError) in
@@ -271,10 +285,15 @@ extension TrainingState {
   package func matches(_ record: CheckpointRecord) -> Bool { firstMismatch(with: record) == nil }
 
   /// The name of the first tensor that differs from `record`, or of what differs instead.
-  package func firstMismatch(with record: CheckpointRecord) -> String? {
+  ///
+  /// - Parameter roles: Only these are compared.
+  package func firstMismatch(
+    with record: CheckpointRecord, roles: Set<TensorRole> = Set(TensorRole.allCases)
+  ) -> String? {
     guard tensors.map(\.spec) == record.specs else { return "the set of tensors" }
     for chunk in record.layout.chunks.indices
-    where SHA256.hash(record.layout.bytes(ofChunk: chunk, in: self)) != record.chunks[chunk] {
+    where roles.contains(record.layout.role(ofChunk: chunk))
+      && SHA256.hash(record.layout.bytes(ofChunk: chunk, in: self)) != record.chunks[chunk] {
       return record.layout.chunks[chunk].first.map { record.specs[$0.tensor] }
         .map { "\($0.role.name) \(printable($0.name))" } ?? "a chunk"
     }

@@ -1,0 +1,92 @@
+internal import Cryptography
+package import MerkleTrees
+package import ProofArchive
+package import ProofPrimitives
+package import TransparencyLedger
+
+/// What a prover puts on a ledger: the commitment before a run, the proof after it (`spec/ledger.md` §5).
+package enum Publication {
+  /// The commitment for a run that is about to be prepared.
+  package static func commitment(
+    datasetRoot: Digest, policyDigest: Digest, settingsDigest: Digest, runSecret: Digest,
+    proverKey: Digest, logOrigin: String
+  ) -> CommitmentStatement {
+    CommitmentStatement(
+      datasetRoot: datasetRoot, logOrigin: logOrigin, policyDigest: policyDigest,
+      proverKey: proverKey, runSecretDigest: SHA256.hash(.runSecret, runSecret.bytes),
+      settingsDigest: settingsDigest)
+  }
+
+  /// What record 0 says of a commitment that is on the ledger: its place, and the first head that
+  /// covers it.
+  package static func opening(
+    entry: [UInt8], at index: LeafIndex, in view: LedgerView
+  ) throws(LedgerError) -> OpeningRecord.Commitment {
+    let first = try view.firstHead(covering: index)
+    return OpeningRecord.Commitment(
+      logOrigin: first.head.origin, leafHash: MerkleTree.leafHash(of: entry), index: index.value,
+      headSize: first.head.size.value, headRoot: first.head.root)
+  }
+
+  /// The statement that publishes a sealed archive.
+  ///
+  /// - Complexity: reads every record, the weights of up to 64 checkpoints, and nothing else.
+  package static func proof(
+    of reader: ArchiveReader, location: String, parents: [Digest] = []
+  ) throws(ArchiveError) -> ProofStatement {
+    guard let seal = reader.seal else {
+      throw ArchiveError(
+        .missing, at: reader.source.location, "the archive is not sealed",
+        remedy: "seal it with `pol seal`")
+    }
+    let last = reader.index.rows.count - 1
+    let claims = try reader.claims()
+    let heldOut = ProofStatement.HeldOut(
+      correct: claims?["heldOut"]?["correct"]?.countValue ?? 0,
+      count: claims?["heldOut"]?["count"]?.countValue ?? 0)
+    let final = try reader.state(last, roles: [.weight, .buffer])
+    let tensors = final.tensors.sorted { $0.bytes.count > $1.bytes.count }
+      .prefix(ProofStatement.tensorLimit).map(\.digest)
+    return ProofStatement(
+      archiveID: seal.archiveID, archiveRoot: seal.archiveRoot,
+      commitment: reader.opening.commitment?.leafHash ?? .zero,
+      checkpointWeights: try checkpointDigests(reader, last: last),
+      datasetRoot: reader.opening.datasetRoot, heldOut: heldOut, location: location,
+      logOrigin: reader.opening.commitment?.logOrigin ?? "", modelDigest: seal.modelDigest,
+      parents: parents, policyDigest: reader.opening.policyDigest,
+      proverKey: Digest(seal.proverKey.rawBytes) ?? .zero, sealDigest: seal.digest,
+      settingsDigest: reader.opening.settingsDigest, sketch: try sketch(reader, last: last),
+      steps: seal.stepCount, tensors: tensors)
+  }
+
+  /// Model digests of evenly spaced checkpoints, the last one included.
+  private static func checkpointDigests(
+    _ reader: ArchiveReader, last: Int
+  ) throws(ArchiveError) -> [Digest] {
+    let count = min(last, ProofStatement.checkpointLimit)
+    var digests: [Digest] = []
+    for position in 1...count {
+      let state = try reader.state(last * position / count, roles: [.weight, .buffer])
+      if let digest = modelDigest(of: state.tensors) { digests.append(digest) }
+    }
+    return digests
+  }
+
+  /// The smallest digests among all weight chunks of the run: two runs that share weights share some.
+  private static func sketch(
+    _ reader: ArchiveReader, last: Int
+  ) throws(ArchiveError) -> [Digest] {
+    var smallest = Set<Digest>()
+    for number in 1...last {
+      let record = try reader.checkpoint(number)
+      for chunk in record.layout.chunks.indices
+      where record.layout.role(ofChunk: chunk) == .weight {
+        smallest.insert(record.chunks[chunk])
+      }
+      if smallest.count > 4 * ProofStatement.sketchLimit {
+        smallest = Set(smallest.sorted().prefix(ProofStatement.sketchLimit))
+      }
+    }
+    return Array(smallest.sorted().prefix(ProofStatement.sketchLimit))
+  }
+}

@@ -1,0 +1,195 @@
+internal import Cryptography
+internal import MerkleTrees
+internal import ProofArchive
+internal import ProofPrimitives
+internal import TransparencyLedger
+
+extension Verifier {
+  /// The proof's entry is on the ledger, under a head that goes on from what this client saw before.
+  ///
+  /// Entries are read from the bundles and hashed up to the signed head: an index that somebody else
+  /// keeps cannot hide one.
+  func checkLedger() throws(CheckStop) -> [String] {
+    guard let ledger else { return [] }
+    let reader = try opened()
+    guard let seal = reader.seal else { return [] }
+    if let headMemory, isOn(.headMemory) {
+      try asking { () throws(LedgerError) in try headMemory.check(ledger) }
+    }
+    for entry in try asking({ () throws(LedgerError) in try ledger.allEntries() }) {
+      if case .signed(let signed) = LedgerEntry.parse(entry.bytes) {
+        entries.append((entry.index.value, entry.leafHash, signed))
+      }
+    }
+    if let receipt = options.receipt, isOn(.receipt) { try check(receipt, ledger, seal) }
+    let own = entries.first {
+      guard case .proof(let statement) = $0.signed.statement else { return false }
+      return $0.signed.key == seal.proverKey && statement.archiveRoot == seal.archiveRoot
+        && statement.archiveID == seal.archiveID
+    }
+    guard let own, case .proof(let statement) = own.signed.statement else {
+      if !isOn(.ledgerInclusion) { return ["not on the ledger (not required)"] }
+      throw .undecided(
+        "no entry of the ledger names this archive under this prover's key", code: "notPublished",
+        remedy: "ask the prover to publish it (`pol publish`), or give the ledger it is on")
+    }
+    try compare(statement, seal, reader)
+    proof = statement
+    proofIndex = own.index
+    assurance = .ledgered
+    return [
+      "entry \(own.index) of \(ledger.head.size) on \(printable(ledger.head.origin)), under the "
+        + "signed tree head"
+    ]
+  }
+
+  /// The receipt proves the entry that the ledger holds, offline.
+  private func check(
+    _ receipt: LogProof, _ ledger: LedgerView, _ seal: Seal
+  ) throws(CheckStop) {
+    let entry = entries.first { $0.index == receipt.index.value }
+    guard case .proof(let statement)? = entry?.signed.statement, let entry,
+      entry.signed.key == seal.proverKey, statement.sealDigest == seal.digest
+    else {
+      throw .undecided(
+        "the receipt is for entry \(receipt.index), which is not this proof", code: "receipt",
+        remedy: "ask the prover for the receipt of this archive")
+    }
+    let seen = try asking { () throws(LedgerError) in
+      try receipt.verify(
+        leafHash: entry.leafHash, by: ledger.verifierKey, origin: ledger.head.origin)
+    }
+    // The log signed this head once: its tree must still begin with it.
+    guard seen.head.size <= ledger.head.size,
+      try asking({ () throws(LedgerError) in try ledger.root(at: seen.head.size) })
+        == seen.head.root
+    else {
+      throw .undecided(
+        "the log signed the receipt's head of \(seen.head.size) entries and now shows "
+          + "\(ledger.head.size) entries that do not go on from it", code: "forked",
+        remedy: "keep the receipt: with the head shown now it proves that the log broke its promise"
+      )
+    }
+  }
+
+  /// Everything the statement says that the archive says too.
+  private func compare(
+    _ statement: ProofStatement, _ seal: Seal, _ reader: ArchiveReader
+  ) throws(CheckStop) {
+    let opening = reader.opening
+    let pairs: [(String, Bool)] = [
+      ("seal digest", statement.sealDigest == seal.digest),
+      ("model digest", statement.modelDigest == seal.modelDigest),
+      ("step count", statement.steps == seal.stepCount),
+      ("dataset root", statement.datasetRoot == opening.datasetRoot),
+      ("policy digest", statement.policyDigest == opening.policyDigest),
+      ("settings digest", statement.settingsDigest == opening.settingsDigest),
+      ("commitment", statement.commitment == (opening.commitment?.leafHash ?? .zero)),
+    ]
+    for (name, isEqual) in pairs where !isEqual {
+      throw .refuted("the published statement and the archive differ in their \(name)")
+    }
+  }
+
+  /// Who else claims this model or this archive, and what that means for this proof.
+  func checkClaims() throws(CheckStop) -> [String] {
+    guard ledger != nil else { return [] }
+    let reader = try opened()
+    guard let seal = reader.seal else { return [] }
+    var evidence: [String] = []
+    let ownCommitment = reader.opening.commitment?.index
+    for entry in entries where entry.signed.key != seal.proverKey {
+      guard case .proof(let rival) = entry.signed.statement else { continue }
+      let who = "key \(entry.signed.key.keyID.short)… at index \(entry.index)"
+      if rival.archiveRoot == seal.archiveRoot || rival.archiveID == seal.archiveID
+        || rival.commitment == reader.opening.commitment?.leafHash
+      {
+        evidence.append("replay claim by \(who): this archive names another key in record 0")
+        continue
+      }
+      guard rival.modelDigest == seal.modelDigest else { continue }
+      let rivalCommitment = entries.first {
+        guard case .commitment = $0.signed.statement else { return false }
+        return $0.leafHash == rival.commitment && $0.signed.key == entry.signed.key
+      }
+      if let rivalCommitment, ownCommitment.map({ rivalCommitment.index < $0 }) ?? true,
+        !options.refutedRivals.contains(rival.archiveRoot.bytes), isOn(.contested)
+      {
+        throw .undecided(
+          "contested: \(who) claims the same model, on a commitment (index \(rivalCommitment.index)) "
+            + "older than this one's", code: "contested",
+          remedy: "verify that proof too and pass it as --rival ARCHIVE: the older commitment "
+            + "whose proof verifies has it")
+      }
+      evidence.append(
+        "also claimed by \(who), on "
+          + (rivalCommitment.map { "a later commitment (index \($0.index))" }
+            ?? "no commitment of its own") + ": this one is older")
+    }
+    return evidence.isEmpty ? ["nobody else claims this model or this archive"] : evidence
+  }
+
+  /// The commitment was logged before the training, by this key, and says what the archive says; the
+  /// run seed depends on the first head that covered it.
+  func checkCommitment() throws(CheckStop) -> [String] {
+    guard let ledger else {
+      try checkPolicies()
+      return []
+    }
+    let opening = try opened().opening
+    guard isOn(.commitment) else {
+      try checkPolicies()
+      return ["not required"]
+    }
+    guard let commitment = opening.commitment else {
+      throw .undecided(
+        "record 0 names no commitment: nothing says when the training began", code: "unproved",
+        remedy: "train with --ledger, which commits before it starts")
+    }
+    let own = entries.first { $0.index == commitment.index }
+    guard commitment.logOrigin == ledger.head.origin else {
+      throw .undecided(
+        "the commitment is on another log: \(printable(commitment.logOrigin))",
+        code: "wrongOrigin", remedy: "verify with that ledger")
+    }
+    guard let own, own.leafHash == commitment.leafHash,
+      case .commitment(let statement) = own.signed.statement
+    else {
+      throw .refuted("entry \(commitment.index) of the ledger is not the commitment of record 0")
+    }
+    guard own.signed.key == opening.proverKey else {
+      throw .refuted(
+        "a replay claim: the commitment at index \(own.index) is key "
+          + "\(own.signed.key.keyID.short)…'s", code: "replayClaim")
+    }
+    guard proofIndex.map({ own.index < $0 }) ?? true else {
+      throw .refuted("the commitment stands after the proof")
+    }
+    let pairs: [(String, Bool)] = [
+      ("dataset", statement.datasetRoot == opening.datasetRoot),
+      ("policy", statement.policyDigest == opening.policyDigest),
+      ("settings", statement.settingsDigest == opening.settingsDigest),
+      (
+        "run secret",
+        statement.runSecretDigest == SHA256.hash(.runSecret, opening.runSecret.bytes)
+      ),
+    ]
+    for (name, isEqual) in pairs where !isEqual {
+      throw .refuted("the archive's \(name) is not the one committed to at index \(own.index)")
+    }
+    let first = try asking { () throws(LedgerError) in
+      try ledger.firstHead(covering: LeafIndex(commitment.index))
+    }
+    guard first.head.size.value == commitment.headSize, first.head.root == commitment.headRoot else {
+      throw .refuted(
+        "the run seed was not made from the first tree head that covers the commitment")
+    }
+    try checkPolicies()
+    assurance = .committed
+    return [
+      "logged at index \(own.index)"
+        + (proofIndex.map { ", \($0 - own.index) before the proof" } ?? "")
+        + "; dataset, settings and policy are the committed ones"
+    ]
+  }
+}

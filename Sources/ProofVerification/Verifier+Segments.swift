@@ -1,0 +1,190 @@
+internal import ProofArchive
+internal import ProofPrimitives
+internal import Reexecution
+
+extension Verifier {
+  /// Chooses segments, re-executes each, and compares the whole end state with the record.
+  func checkSegments() throws(CheckStop) -> [String] {
+    let reader = try opened()
+    guard let executor, let norms, let seal = reader.seal else {
+      throw .undecided(
+        "the settings' algorithm is not on this verifier's list", code: "algorithm",
+        remedy: "verify with a pol that has an executor for it")
+    }
+    let count = norms.rows.count
+    coverage.drawn =
+      options.isFull
+      ? count
+      : SegmentDraw.count(
+        segments: count, fraction: options.forgedFraction, confidence: options.confidence)
+    let drawn = SegmentDraw.draw(
+      coverage.drawn, of: count, archiveRoot: seal.archiveRoot, sealDigest: seal.digest,
+      nonce: coverage.nonce)
+    var chosen = Set(drawn)
+    chosen.formUnion([0, count - 1])
+    chosen.formUnion(
+      SegmentDraw.targeted(
+        relativeSizes: norms.rows.map(\.norms.relativeSize), largest: options.largest,
+        smallest: options.smallest))
+    coverage.targeted = chosen.count - drawn.count
+    coverage.probability = SegmentDraw.probability(
+      segments: count, forged: coverage.forgedSegments, drawn: coverage.drawn)
+    for (done, segment) in chosen.sorted().enumerated() {
+      progress(Double(done) / Double(chosen.count), "re-executing segment \(segment)")
+      try execute(segment, reader, executor, norms)
+    }
+    return [
+      "\(coverage.executedSegments.count) of \(count) segments re-executed "
+        + "(\(coverage.executedSteps) of \(coverage.trainedSteps) steps); every end state agrees in "
+        + "every tensor"
+    ]
+  }
+
+  private func execute(
+    _ segment: Int, _ reader: ArchiveReader, _ executor: any SegmentExecutor, _ norms: NormsTable
+  ) throws(CheckStop) {
+    try reading { () throws(ArchiveError) in try reader.prefetch(segment + 1...segment + 2) }
+    let before = try reading { () throws(ArchiveError) in try reader.checkpoint(segment + 1) }
+    let after = try reading { () throws(ArchiveError) in try reader.checkpoint(segment + 2) }
+    let place = "segment \(segment) (steps \(after.firstStep) to \(after.step))"
+    try checkPlace(segment, before, after, norms, place)
+    try checkSteps(after, reader, executor, place)
+    let indices = Set(after.steps.flatMap(\.batch))
+    let points = try reading { () throws(ArchiveError) in try reader.dataset.points(at: indices) }
+    let used = after.steps.flatMap(\.batch).compactMap { points[$0]?.signature }
+    if isOn(.signatureRoot), signatureRoot(of: used) != after.signatureRoot {
+      throw .refuted("\(place): the dataset signatures are not those of the data points used")
+    }
+    let start = try reading { () throws(ArchiveError) in try reader.state(segment + 1) }
+    if isOn(.finite), let name = start.firstNotFinite {
+      throw .refuted("\(place): \(name) holds a value that is not finite", code: "notFinite")
+    }
+    let result: SegmentResult
+    do throws(ReexecutionError) {
+      result = try executor.execute(
+        from: start, firstStep: after.firstStep, batches: after.steps.map(\.batch),
+        learningRates: after.steps.map { Float(bitPattern: $0.learningRate) },
+        points: points.mapValues(\.point))
+    } catch {
+      // The state, batches and points are all the prover's signed word by now.
+      if [.badState, .badBatch, .badStep, .badDataPoint].contains(error.code) {
+        throw .refuted("\(place): \(error.message)", code: error.code.name)
+      }
+      throw CheckStop(error)
+    }
+    try compare(result, start, after, norms.rows[segment].norms, place)
+    coverage.executedSegments.append(segment)
+    coverage.executedSteps += after.steps.count
+    if segment == norms.rows.count - 1 { finalState = result.endState }
+  }
+
+  /// Steps follow on without a gap, and table and records tell the same story.
+  private func checkPlace(
+    _ segment: Int, _ before: CheckpointRecord, _ after: CheckpointRecord, _ norms: NormsTable,
+    _ place: String
+  ) throws(CheckStop) {
+    if isOn(.continuity), after.firstStep != before.step {
+      throw .refuted(
+        "\(place): the record goes on from step \(after.firstStep), the one before it ends at "
+          + "\(before.step)")
+    }
+    if isOn(.continuity), after.step != norms.rows[segment].endStep {
+      throw .refuted("\(place): the norms table names another step")
+    }
+  }
+
+  /// Batches and learning rates are those that settings and run seed demand.
+  private func checkSteps(
+    _ after: CheckpointRecord, _ reader: ArchiveReader, _ executor: any SegmentExecutor,
+    _ place: String
+  ) throws(CheckStop) {
+    for (offset, recorded) in after.steps.enumerated() {
+      let step = after.firstStep + offset
+      let rate = Float(bitPattern: recorded.learningRate)
+      if isOn(.finite), !rate.isFinite {
+        throw .refuted("\(place): the learning rate of step \(step) is not finite")
+      }
+      if isOn(.learningRate), rate.bitPattern != executor.learningRate(ofStep: step).bitPattern {
+        throw .refuted(
+          "\(place): the learning rate of step \(step) is \(rate), the settings give "
+            + "\(executor.learningRate(ofStep: step))")
+      }
+      if isOn(.policy), let policy,
+        !(rate >= max(policy.learningRateFloor, options.policy.learningRateFloor)
+          && rate <= min(policy.learningRateCeiling, options.policy.learningRateCeiling))
+      {
+        throw .undecided(
+          "\(place): the learning rate \(rate) is outside the policies' bounds", code: "policy",
+          remedy: "verify with a --policy that accepts it, if you do")
+      }
+      guard isOn(.batchOrder) else { continue }
+      let derived: [UInt32]
+      do throws(ReexecutionError) {
+        derived = try executor.batch(ofStep: step, runSeed: reader.opening.runSeed)
+      } catch {
+        throw .refuted("\(place): \(error.message)", code: error.code.name)
+      }
+      guard derived == recorded.batch else {
+        throw .refuted(
+          "\(place): the batch of step \(step) is not the one that the run seed gives")
+      }
+    }
+  }
+
+  /// Whole state, losses, norms.
+  private func compare(
+    _ result: SegmentResult, _ start: TrainingState, _ after: CheckpointRecord,
+    _ claimed: UpdateNorms, _ place: String
+  ) throws(CheckStop) {
+    if let different = mismatch(result.endState, after, .weightsMatch, .optimizerMatch) {
+      throw .refuted(
+        "\(place): re-execution gives another state than the record: \(different) differs",
+        code: "reexecution")
+    }
+    if isOn(.finite), let name = result.endState.firstNotFinite {
+      throw .refuted("\(place): \(name) ends in a value that is not finite", code: "notFinite")
+    }
+    if isOn(.loss), result.losses.map(\.bitPattern) != after.steps.map(\.loss) {
+      throw .refuted("\(place): the recorded losses are not those of the steps")
+    }
+    guard isOn(.norms) else { return }
+    // Against the record's own end state: the executed one equals it, or comparing was switched off.
+    guard let norms = UpdateNorms(from: start, to: result.endState), norms == after.norms,
+      norms == claimed
+    else { throw .refuted("\(place): the claimed norms are not those of the update") }
+  }
+}
+
+extension TrainingState {
+  /// The first tensor with a NaN or an infinity.
+  var firstNotFinite: String? {
+    for tensor in tensors where !tensor.isFinite {
+      return "\(tensor.spec.role.name) \(printable(tensor.spec.name))"
+    }
+    return nil
+  }
+}
+
+extension Tensor {
+  /// Whether no element is NaN or infinite: all exponent bits set means one of them.
+  var isFinite: Bool {
+    func none<T: FixedWidthInteger>(_ type: T.Type, exponent mask: T) -> Bool {
+      bytes.withUnsafeBytes { buffer in
+        for offset in stride(from: 0, to: buffer.count, by: T.bitWidth / 8)
+        where T(littleEndian: buffer.loadUnaligned(fromByteOffset: offset, as: T.self)) & mask
+          == mask
+        {
+          return false
+        }
+        return true
+      }
+    }
+    switch spec.type {
+    case .f32: return none(UInt32.self, exponent: 0x7f80_0000)
+    case .f64: return none(UInt64.self, exponent: 0x7ff0_0000_0000_0000)
+    case .f16: return none(UInt16.self, exponent: 0x7c00)
+    case .bf16: return none(UInt16.self, exponent: 0x7f80)
+    default: return true
+    }
+  }
+}

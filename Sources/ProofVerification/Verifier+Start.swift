@@ -1,0 +1,161 @@
+internal import ProofArchive
+internal import ProofPrimitives
+internal import Reexecution
+internal import TransparencyLedger
+
+extension Verifier {
+  /// The first state is the one that the run seed gives: weights, and the optimiser's own start.
+  func checkStart() throws(CheckStop) -> [String] {
+    let reader = try opened()
+    guard let executor else {
+      throw .undecided(
+        "the settings' algorithm is not on this verifier's list", code: "algorithm",
+        remedy: "verify with a pol that has an executor for it")
+    }
+    let record = try reading { () throws(ArchiveError) in try reader.checkpoint(1) }
+    guard record.step == 0, record.steps.isEmpty else {
+      throw .refuted("record 1 is not the state before the first step")
+    }
+    let expected: TrainingState
+    do throws(ReexecutionError) {
+      expected = try executor.initialState(runSeed: reader.opening.runSeed)
+    } catch {
+      throw CheckStop(error)
+    }
+    if let different = mismatch(expected, record, .initialWeights, .initialOptimizer) {
+      throw .refuted(
+        "the first state is not the one that the run seed gives: \(different) differs",
+        code: "start")
+    }
+    guard assurance == .committed else {
+      if options.acceptsUnprovedStart || !isOn(.commitment) {
+        return ["equals what the run seed gives; that the seed was drawn first is not proved"]
+      }
+      throw .undecided(
+        "start not proved: without a commitment on a ledger the run seed could have been chosen "
+          + "after the fact", code: "unproved",
+        remedy: "give the ledger, or take it as it is with --accept-unproved-start")
+    }
+    assurance = .derived
+    return ["weights and optimiser state recomputed from the run seed, bit for bit"]
+  }
+
+  /// The first tensor in which a state differs from a record; both defences on compares everything.
+  func mismatch(
+    _ state: TrainingState, _ record: CheckpointRecord, _ weights: Defence, _ others: Defence
+  ) -> String? {
+    if isOn(weights), isOn(others) { return state.firstMismatch(with: record) }
+    let roles: Set<TensorRole> = isOn(weights) ? [.weight, .buffer] : isOn(others)
+      ? [.optimizer, .random, .counter] : []
+    return state.firstMismatch(with: record, roles: roles)
+  }
+
+  /// The dataset commitment is in record 0, and every point of a segment is proved against it before use.
+  func checkDataset() throws(CheckStop) -> [String] {
+    let reader = try opened()
+    let passes =
+      executor.map { _ in
+        Double(coverage.trainedSteps) * Double(trainingBatchSize)
+          / Double(max(1, trainingPointCount))
+      } ?? 0
+    if isOn(.policy), executor != nil, passes < Double(options.policy.minimumPasses) {
+      throw .undecided(
+        "the run makes \(passes) passes over its data, accepted are at least "
+          + "\(options.policy.minimumPasses)", code: "policy",
+        remedy: "verify with a --policy that accepts it, if you do")
+    }
+    return [
+      "\(reader.opening.datasetCount) points committed to, root \(reader.opening.datasetRoot.short)…; "
+        + "each one used is proved before use"
+    ]
+  }
+
+  private var referenceSettings: RunSettings? { (executor as? ReferenceExecutor)?.settings }
+  private var trainingBatchSize: Int { referenceSettings?.batchSize ?? 1 }
+  private var trainingPointCount: Int { referenceSettings?.training.count ?? 1 }
+
+  /// The final weights give the model digest that was sealed and published, and the file that was given.
+  func checkModel() throws(CheckStop) -> [String] {
+    let reader = try opened()
+    guard let seal = reader.seal else { return [] }
+    let last = reader.index.rows.count - 1
+    guard isOn(.finalModel) else { return ["not required"] }
+    var evidence: [String] = []
+    if let model = options.model {
+      let isSame = try reading { () throws(ArchiveError) in
+        try reader.holds(model: model, at: last)
+      }
+      guard isSame, modelDigest(of: model) == seal.modelDigest else {
+        throw .refuted("the model file is not the final model of this archive", code: "model")
+      }
+      evidence.append("the model file equals the last checkpoint, chunk by chunk")
+    }
+    let final: TrainingState
+    if let finalState {
+      final = finalState
+    } else {
+      final = try reading { () throws(ArchiveError) in
+        try reader.state(last, roles: [.weight, .buffer])
+      }
+    }
+    guard modelDigest(of: final.tensors) == seal.modelDigest else {
+      throw .refuted("the last checkpoint is not the model that was sealed", code: "model")
+    }
+    evidence.append("model digest \(seal.modelDigest.short)… is that of the last checkpoint")
+    return evidence
+  }
+
+  /// The claimed accuracy, counted again on the held-out data points that the dataset root fixes.
+  func checkAccuracy() throws(CheckStop) -> [String] {
+    let reader = try opened()
+    guard let executor, let settings = referenceSettings, settings.heldOut.count > 0 else {
+      return []
+    }
+    let claim = try heldOutClaim(reader)
+    guard let claim else { return [] }
+    let indices = (0..<UInt32(settings.heldOut.count)).map { settings.heldOut.first + $0 }
+    guard Int(indices.last ?? 0) < reader.opening.datasetCount else {
+      throw .refuted("the settings' held-out split reaches beyond the dataset")
+    }
+    let points = try reading { () throws(ArchiveError) in
+      try reader.dataset.points(at: indices)
+    }
+    let state: TrainingState
+    if let finalState {
+      state = finalState
+    } else {
+      state = try reading { () throws(ArchiveError) in
+        try reader.state(reader.index.rows.count - 1)
+      }
+    }
+    let correct: Int
+    do throws(ReexecutionError) {
+      correct = try executor.countCorrect(
+        state: state, points: indices.compactMap { points[$0]?.point })
+    } catch {
+      throw CheckStop(error)
+    }
+    guard !isOn(.accuracy) || (claim.correct == correct && claim.count == indices.count) else {
+      throw .refuted(
+        "claimed are \(claim.correct) of \(claim.count) right, counted \(correct) of "
+          + "\(indices.count)", code: "accuracy")
+    }
+    return [
+      "\(correct) of \(indices.count) held-out points right "
+        + "(\(percent(Double(correct) / Double(indices.count)))), as claimed"
+    ]
+  }
+
+  private func heldOutClaim(
+    _ reader: ArchiveReader
+  ) throws(CheckStop) -> (correct: Int, count: Int)? {
+    if let proof {
+      return proof.heldOut.count == 0 ? nil : (proof.heldOut.correct, proof.heldOut.count)
+    }
+    let claims = try reading { () throws(ArchiveError) in try reader.claims() }
+    guard let correct = claims?["heldOut"]?["correct"]?.countValue,
+      let count = claims?["heldOut"]?["count"]?.countValue
+    else { return nil }
+    return (correct, count)
+  }
+}

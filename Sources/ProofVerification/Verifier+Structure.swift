@@ -1,0 +1,156 @@
+internal import ChunkStorage
+internal import Cryptography
+internal import ProofArchive
+internal import ProofPrimitives
+internal import Reexecution
+
+extension Verifier {
+  /// The archive opens, its tables agree, its settings and policy parse, and both policies are kept.
+  func checkStructure() throws(CheckStop) -> [String] {
+    let reader: ArchiveReader
+    do throws(ArchiveError) {
+      reader = try ArchiveReader(source)
+    } catch {
+      throw CheckStop(error)
+    }
+    self.reader = reader
+    let table = try reading { () throws(ArchiveError) in try reader.normsTable() }
+    norms = table
+    coverage.segments = reader.segmentCount
+    coverage.trainedSteps = reader.seal?.stepCount ?? 0
+    coverage.archiveBytes = try reading { () throws(ArchiveError) in try reader.storedByteCount() }
+    guard reader.segmentCount >= 1 else { throw .refuted("the archive holds no training step") }
+    guard table.rows.last?.endStep == reader.seal?.stepCount else {
+      throw .refuted("the seal's step count is not that of the last segment")
+    }
+    let policy: Policy
+    do throws(ParsingError) {
+      policy = try Policy(parsing: reader.policy)
+    } catch {
+      throw .refuted("policy.json, which the prover committed to, is not valid: \(error.reason)")
+    }
+    self.policy = policy
+    coverage.forgedSegments = SegmentDraw.forgedCount(
+      segments: table.rows.count, fraction: options.forgedFraction)
+    coverage.forgedStepShare = Verifier.largestStepShare(
+      of: coverage.forgedSegments, in: table, steps: coverage.trainedSteps)
+    do throws(ReexecutionError) {
+      executor = try makeExecutor(reader.settings)
+    } catch {
+      throw .refuted(
+        "settings.json, which the prover committed to, is not valid: \(error.message)")
+    }
+    return [
+      "\(table.rows.count) segments, \(coverage.trainedSteps) steps; the record hashes give the "
+        + "signed archive root"
+    ]
+  }
+
+  /// The seal is signed by the key that record 0 has bound since before the training.
+  func checkSignature() throws(CheckStop) -> [String] {
+    let reader = try opened()
+    guard let seal = reader.seal else {
+      throw .undecided("there is no seal", code: "missing", remedy: "seal the archive")
+    }
+    if isOn(.proverBinding), seal.proverKey != reader.opening.proverKey {
+      throw .refuted(
+        "a replay claim: the seal is signed by \(seal.proverKey.keyID.short)…, and the training "
+          + "was begun by \(reader.opening.proverKey.keyID.short)…", code: "replayClaim")
+    }
+    assurance = .signed
+    return ["Ed25519 by key \(seal.proverKey.keyID.short)…, bound in record 0"]
+  }
+
+  /// The steps of the run against the schedule, floors and ceilings of both policies.
+  func checkPolicies() throws(CheckStop) {
+    guard let policy, let norms else { return }
+    if isOn(.proverPolicy) { try keep(policy, norms) }
+    guard isOn(.policy) else { return }
+    func outside(_ limit: String, _ found: String, _ wanted: String) -> CheckStop {
+      .undecided(
+        "the committed policy is outside this verifier's: \(limit) is \(found), accepted is "
+          + "\(wanted)", code: "policy",
+        remedy: "verify with a --policy that accepts it, if you do")
+    }
+    let own = options.policy
+    var step = 0
+    for row in norms.rows {
+      let longest = own.schedule.longest(at: step)
+      guard row.endStep - step <= longest else {
+        throw outside(
+          "the segment length at step \(step)", "\(row.endStep - step)", "at most \(longest)")
+      }
+      step = row.endStep
+    }
+    guard policy.learningRateFloor >= own.learningRateFloor else {
+      throw outside(
+        "the learning-rate floor", "\(policy.learningRateFloor)",
+        "at least \(own.learningRateFloor)")
+    }
+    guard policy.learningRateCeiling <= own.learningRateCeiling else {
+      throw outside(
+        "the learning-rate ceiling", "\(policy.learningRateCeiling)",
+        "at most \(own.learningRateCeiling)")
+    }
+    guard coverage.trainedSteps >= own.minimumSteps else {
+      throw outside(
+        "the number of steps", "\(coverage.trainedSteps)", "at least \(own.minimumSteps)")
+    }
+    if let root = reader?.opening.datasetRoot, !own.datasetRoots.isEmpty,
+      !own.datasetRoots.contains(root)
+    {
+      throw outside("the dataset root", "\(root.short)…", "one of \(own.datasetRoots.count)")
+    }
+    let zero = norms.rows.count { $0.norms.l2 == 0 }
+    guard zero * 100 <= own.zeroUpdatePercent * norms.rows.count else {
+      throw outside(
+        "the share of segments without any update", "\(zero) of \(norms.rows.count)",
+        "at most \(own.zeroUpdatePercent) %")
+    }
+    // A few long segments among many short ones would make the guarantee, which counts segments, say
+    // little about steps.
+    guard coverage.forgedStepShare <= 2 * options.forgedFraction + 1 / Double(norms.rows.count) else {
+      throw outside(
+        "the share of steps in the longest \(coverage.forgedSegments) segments",
+        "\(percent(coverage.forgedStepShare))", "at most twice their share of segments")
+    }
+  }
+
+  /// The largest share of all steps that `count` segments can hold.
+  private static func largestStepShare(of count: Int, in norms: NormsTable, steps: Int) -> Double {
+    let ends = [0] + norms.rows.map(\.endStep)
+    let lengths = zip(ends, ends.dropFirst()).map { $1 - $0 }.sorted(by: >)
+    return Double(lengths.prefix(count).reduce(0, +)) / Double(max(1, steps))
+  }
+
+  /// The run against what the prover himself committed to: a difference is a broken promise.
+  private func keep(_ policy: Policy, _ norms: NormsTable) throws(CheckStop) {
+    guard executor.map({ policy.algorithms.contains($0.algorithm) }) ?? true else {
+      throw .refuted("the algorithm is not in the policy that the prover committed to")
+    }
+    guard isOn(.schedule) else { return }
+    var step = 0
+    for (segment, row) in norms.rows.enumerated() {
+      let due = policy.schedule.next(after: step, total: coverage.trainedSteps)
+      guard row.endStep == due else {
+        throw .refuted(
+          "segment \(segment) ends at step \(row.endStep); the committed schedule has the next "
+            + "checkpoint at \(due)")
+      }
+      step = row.endStep
+    }
+    guard coverage.trainedSteps >= policy.minimumSteps else {
+      throw .refuted("fewer steps than the committed policy's \(policy.minimumSteps)")
+    }
+    let zero = norms.rows.count { $0.norms.l2 == 0 }
+    guard zero * 100 <= policy.zeroUpdatePercent * norms.rows.count else {
+      throw .refuted("\(zero) segments have no update, more than the committed policy allows")
+    }
+  }
+}
+
+func percent(_ share: Double) -> String {
+  let text = String(Int((share * 1000).rounded()))
+  let padded = text.count < 2 ? "0" + text : text
+  return "\(padded.dropLast()).\(padded.suffix(1)) %"
+}

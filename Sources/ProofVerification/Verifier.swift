@@ -1,0 +1,139 @@
+package import ChunkStorage
+internal import Cryptography
+internal import ProofArchive
+internal import ProofPrimitives
+package import Reexecution
+package import TransparencyLedger
+
+/// Judges one archive: makes the checks of `spec/verification.md` §5 in order, fetches what they need
+/// and no more, and says what was found.
+///
+/// Nothing is kept from one verification to the next but the head memory of the ledger's client.
+package final class Verifier {
+  let source: any ObjectSource
+  let options: VerifierOptions
+  let ledger: LedgerView?
+  let headMemory: HeadMemory?
+  /// Makes the executor for settings, or nil when their algorithm is not on the verifier's own list.
+  let makeExecutor: ([UInt8]) throws(ReexecutionError) -> (any SegmentExecutor)?
+  let progress: (Double, String) -> Void
+
+  var reader: ArchiveReader?
+  var executor: (any SegmentExecutor)?
+  var norms: NormsTable?
+  var policy: Policy?
+  var proof: ProofStatement?
+  var proofIndex: UInt64?
+  var entries: [(index: UInt64, leafHash: Digest, signed: SignedStatement)] = []
+  var coverage = Coverage()
+  var assurance = Assurance.none
+  var finalState: TrainingState?
+
+  /// - Parameters:
+  ///   - source: The archive.
+  ///   - ledger: Nil verifies without one: then the start cannot be proved.
+  ///   - headMemory: What this client remembers of ledgers; nil remembers nothing.
+  package init(
+    _ source: any ObjectSource, ledger: LedgerView?, headMemory: HeadMemory?,
+    options: VerifierOptions,
+    makeExecutor: @escaping ([UInt8]) throws(ReexecutionError) -> (any SegmentExecutor)? =
+      acceptedExecutor,
+    progress: @escaping (Double, String) -> Void = { _, _ in }
+  ) {
+    self.source = source
+    self.ledger = ledger
+    self.headMemory = headMemory
+    self.options = options
+    self.makeExecutor = makeExecutor
+    self.progress = progress
+    coverage.nonce = options.nonce.isEmpty ? randomBytes(32) : options.nonce
+    coverage.isFull = options.isFull
+    coverage.forgedFraction = options.forgedFraction
+  }
+
+  func isOn(_ defence: Defence) -> Bool { !options.disabled.contains(defence) }
+
+  /// Makes all checks. Stops at the first refutation; goes on past what cannot be decided, as far as
+  /// later checks can still be made.
+  package func verify() -> Verdict {
+    var results: [CheckResult] = []
+    var isOver = false
+    for name in CheckName.allCases {
+      if isOver {
+        results.append(
+          CheckResult(
+            name: name, status: .notChecked, evidence: ["an earlier check ended the verification"],
+            code: nil))
+        continue
+      }
+      progress(Double(results.count) / Double(CheckName.allCases.count), name.title)
+      let result = run(name)
+      results.append(result)
+      isOver = result.status == .refuted || (result.status == .undecided && reader == nil)
+    }
+    coverage.bytesFetched = source.transfer.bytes
+    coverage.requests = source.transfer.requests
+    let answer: Answer =
+      results.contains { $0.status == .refuted }
+      ? .refuted : results.contains { $0.status == .undecided } ? .undecided : .verified
+    return Verdict(
+      answer: answer, checks: results, coverage: coverage, assurance: assurance,
+      archive: source.location, archiveRoot: reader?.seal?.archiveRoot,
+      sealDigest: reader?.seal?.digest, modelDigest: reader?.seal?.modelDigest,
+      proverKey: reader?.seal?.proverKey.keyID,
+      treeHead: ledger.map { "\($0.head.origin) \($0.head.size) \($0.head.root.hex)" },
+      policyDigest: SHA256.hash(.policy, options.policy.encoded))
+  }
+
+  private func run(_ name: CheckName) -> CheckResult {
+    do throws(CheckStop) {
+      let evidence: [String]
+      switch name {
+      case .structure: evidence = try checkStructure()
+      case .signature: evidence = try checkSignature()
+      case .ledger: evidence = try checkLedger()
+      case .claims: evidence = try checkClaims()
+      case .commitment: evidence = try checkCommitment()
+      case .start: evidence = try checkStart()
+      case .dataset: evidence = try checkDataset()
+      case .segments: evidence = try checkSegments()
+      case .model: evidence = try checkModel()
+      case .accuracy: evidence = try checkAccuracy()
+      }
+      return CheckResult(
+        name: name, status: evidence.isEmpty ? .notChecked : .passed,
+        evidence: evidence.isEmpty ? [notCheckedReason(name)] : evidence, code: nil)
+    } catch {
+      return CheckResult(
+        name: name, status: error.isRefuted ? .refuted : .undecided,
+        evidence: [error.message] + (error.remedy.isEmpty ? [] : ["to do: \(error.remedy)"]),
+        code: error.code)
+    }
+  }
+
+  private func notCheckedReason(_ name: CheckName) -> String {
+    switch name {
+    case .ledger, .claims, .commitment: "no ledger was given"
+    case .accuracy: "the settings name no held-out split"
+    default: "not asked for"
+    }
+  }
+
+  /// What `checkStructure` opened. Later checks run only when it did.
+  func opened() throws(CheckStop) -> ArchiveReader {
+    guard let reader else {
+      throw .undecided(
+        "the archive was not opened", code: "missing", remedy: "see the structure check")
+    }
+    return reader
+  }
+}
+
+/// The verifier's own list of algorithms: the built-in reference trainer.
+package func acceptedExecutor(
+  settings: [UInt8]
+) throws(ReexecutionError) -> (any SegmentExecutor)? {
+  let json = try? JSONValue(parsing: settings, form: .canonical)
+  guard json?["algorithm"]?.stringValue == RunSettings.algorithm else { return nil }
+  return ReferenceExecutor(settings: try RunSettings(parsing: settings))
+}

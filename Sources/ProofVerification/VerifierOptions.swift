@@ -1,0 +1,56 @@
+package import ProofArchive
+package import TransparencyLedger
+
+/// What a verifier asks for.
+package struct VerifierOptions: Sendable {
+  /// The chance to catch `forgedFraction` that the uniform draw must reach.
+  package var confidence = 0.999
+  package var forgedFraction = 0.05
+  /// Budgets for the whole run of the largest and the smallest relative updates.
+  package var largest = 8
+  package var smallest = 4
+  /// Re-executes every segment.
+  package var isFull = false
+  /// 32 bytes that nobody knew before the archive was fixed.
+  package var nonce: [UInt8] = []
+  package var policy = Policy.verifierDefault
+  /// Takes a start that nothing proves for "verified" all the same.
+  package var acceptsUnprovedStart = false
+  /// The tensors of the file that is claimed to be the model; nil when only the archive is judged.
+  package var model: [Tensor]?
+  /// The receipt that came with the proof; nil when none did.
+  package var receipt: LogProof?
+  /// The archives behind rival claims that this verifier found not to hold, by archive root.
+  package var refutedRivals: Set<[UInt8]> = []
+  /// For tests that show that each check is what catches a cheat; empty in every other use.
+  package var disabled: Set<Defence> = []
+
+  package init() {}
+}
+
+/// The single defences that a test can take away, to see the cheat pass without it.
+package enum Defence: String, CaseIterable, Sendable {
+  case proverSignature
+  case proverBinding
+  case ledgerInclusion
+  case headMemory
+  case receipt
+  case contested
+  case commitment
+  case policy
+  case proverPolicy
+  case schedule
+  case continuity
+  case initialWeights
+  case initialOptimizer
+  case batchOrder
+  case learningRate
+  case signatureRoot
+  case weightsMatch
+  case optimizerMatch
+  case loss
+  case norms
+  case finite
+  case finalModel
+  case accuracy
+}
