@@ -48,7 +48,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "ProofRecording", dependencies: ["ProofArchive", "Cryptography", "ProofPrimitives"],
+      name: "ProofRecording", dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
     .target(
       name: "Reexecution",
@@ -57,8 +57,8 @@ let package = Package(
     .target(
       name: "ProofVerification",
       dependencies: [
-        "Reexecution", "ProofArchive", "TransparencyLedger", "MerkleTrees", "Cryptography",
-        "ProofPrimitives",
+        "Reexecution", "ProofArchive", "TransparencyLedger", "ChunkStorage", "MerkleTrees",
+        "Cryptography", "ProofPrimitives",
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -1,3 +1,4 @@
+internal import ChunkStorage
 internal import Cryptography
 package import MerkleTrees
 package import ProofArchive
