@@ -380,6 +380,9 @@ class Writer:
         return tag("stored-id", self.archive_id, sha(raw))
 
     def _packs(self) -> None:
+        if "twice.1" in self.faults:
+            self.unused.discard("twice.1")
+            self.stored[1].append(self.stored[0][0])
         for number in range(max(self.stored, default=-1) + 1):
             out = self.encode(f"pack.{number}", [("magic", b"polpack1"), ("number", le(number, 4)),
                                                  ("reserved", le(0, 4))])
