@@ -62,7 +62,7 @@ def runs(old: bytes, new: bytes) -> list[tuple[int, int]]:
 
 
 def refusals(valid: dict[str, Writer]) -> list[dict[str, object]]:
-    rows = []
+    rows: list[dict[str, object]] = []
     for case in archive_cases.cases():
         base = valid[case.base].files
         if case.ops is None:
@@ -99,7 +99,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args().check
     files = build()
-    there = {path for path in VECTORS.rglob("*") if path.is_file() and path.name != "README.md"} if VECTORS.exists() else set()
+    there = {path for path in VECTORS.rglob("*") if path.is_file() and path.name != "README.md"}
     wrong = sorted(there - files.keys())
     for path, data in files.items():
         if check:

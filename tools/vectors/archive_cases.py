@@ -76,7 +76,7 @@ def seal_cases() -> list[Case]:
         signed("seal-other-signer", M, "seal", "signed by a key that record 0 does not name")("seal.signer", b""),
         signed("seal-archive-root", D, "records.index", "signed: another archive root")(
             "seal.archive root", fixed("other root")),
-        signed("seal-object-root", D, "objects", "signed: another object root")("seal.object root", fixed("other root")),
+        signed("seal-object-root", D, "objects", "signed: another object root")("seal.object root", fixed("other")),
         signed("seal-norms-digest", D, "norms", "signed: another norms digest")("seal.norms digest", fixed("other")),
     ]
     return cases
@@ -134,7 +134,7 @@ def table_cases() -> list[Case]:
         host("objects-rows-swapped", D, "objects", "two rows change places, not signed again", op="swap",
              a=[12, 57], b=[69, 56]),
         host("journal-altered", D, "journal", "a byte of the journal", base="rich", op="replace", offset=9, hex="33"),
-        host("claims-altered", D, "claims.json", "a byte of the claims", base="rich", op="replace", offset=14, hex="39"),
+        host("claims-altered", D, "claims.json", "a byte of claims", base="rich", op="replace", offset=14, hex="39"),
         host("journal-not-listed", M, "journal", "a journal that the seal knows nothing of", op="write", hex="7b7d0a"),
     ]
     for name in ("records", "settings.json", "dataset/tree.0", INDEX):
@@ -319,8 +319,8 @@ def checkpoint_cases() -> list[Case]:
     def field(tensors: list[tuple[str, int]]) -> Callable[[list[Tensor]], list[Tensor]]:
         return lambda old: [*old, *(Tensor(name, role, F32, [1], f32(1)) for name, role in tensors)]
 
-    rename = {f"record.{n}.tensor 0 name": string("weight") for n in (1, 2)}
-    swap = {f"record.{n}.tensor 0 name": string("x") for n in (1, 2)}
+    rename: dict[str, Change] = {f"record.{n}.tensor 0 name": string("weight") for n in (1, 2)}
+    swap: dict[str, Change] = {f"record.{n}.tensor 0 name": string("x") for n in (1, 2)}
     cases += [
         planned("order", "names of a role are not in order", lambda old: old, swap),
         planned("twice", "a name stands twice in a role", lambda old: old, rename),

@@ -45,7 +45,8 @@ def rich() -> Plan:
             Tensor("i16", O, I16, [2], struct.pack("<2h", -t, 7)), Tensor("u16", O, U16, [1], le(t, 2)),
             Tensor("i8", O, I8, [2], struct.pack("<2b", -t, 5)), Tensor("i32", O, I32, [1], struct.pack("<i", -t)),
             Tensor("rng", R, U64, [4], fixed(f"rng {t}")), Tensor("words", R, U32, [2], le(t, 4) + le(2**32 - 1, 4)),
-            Tensor("steps", C, I64, [], struct.pack("<q", t)), Tensor("epoch", C, I64, [1, 1], struct.pack("<q", t // 2)),
+            Tensor("steps", C, I64, [], struct.pack("<q", t)),
+            Tensor("epoch", C, I64, [1, 1], struct.pack("<q", t // 2)),
         ]
 
     return Plan(

@@ -33,7 +33,7 @@ def dataset() -> dict[str, object]:
 
 def refused_points() -> list[dict[str, object]]:
     good = canonical_point(U8, [3], bytes([0, 7, 16]), 5)
-    rows = [
+    rows: list[tuple[str, bytes, str, str]] = [
         ("empty", b"", "malformed", "no bytes"),
         ("type-0", b"\0" + good[1:], "malformed", "element type 0"),
         ("type-16", b"\x10" + good[1:], "malformed", "element type 16"),
@@ -64,7 +64,7 @@ def leaf_signature(index: int) -> bytes:
 
 def roots() -> list[dict[str, object]]:
     """Datasets whose point i has two elements, the bytes of i, and label i; the secret is zero."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for count in (1, 2, 3, 4, 5, 7, 8, 255, 256, 257, 511, 512, 1000):
         signatures = [leaf_signature(i) for i in range(count)]
         rows.append({"count": str(count), "root": root(signatures).hex(),

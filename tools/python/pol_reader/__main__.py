@@ -6,16 +6,8 @@ import json
 import sys
 
 from .archive import Archive, Summary
-from .hashing import sha256
+from .entry import key_id
 from .refusal import Refusal
-
-SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
-
-
-def key_id(prover_key: str) -> str:
-    """Hex SHA-256 of the key's SubjectPublicKeyInfo: the name that ledger entries use."""
-    return sha256(SPKI_PREFIX, bytes.fromhex(prover_key)).hex()
-
 
 def text(summary: Summary) -> str:
     lines = [("archive", "sealed" if summary.sealed else f"unfinished, {summary.torn_bytes} torn bytes"),
@@ -24,7 +16,7 @@ def text(summary: Summary) -> str:
              ("chunks", str(summary.chunks)),
              ("data points", str(summary.dataset_count)),
              ("model digest", summary.model_digest),
-             ("prover key id", key_id(summary.prover_key)),
+             ("prover key id", key_id(bytes.fromhex(summary.prover_key))),
              ("archive root", summary.archive_root)]
     if summary.seal_digest:
         lines.append(("seal digest", summary.seal_digest))
@@ -45,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"damaged at {refusal.where}: {refusal.code}: {refusal.message}")
         return 1
     if options.json:
-        print(json.dumps(dataclasses.asdict(summary) | {"prover_key_id": key_id(summary.prover_key)}))
+        print(json.dumps(dataclasses.asdict(summary) | {"prover_key_id": key_id(bytes.fromhex(summary.prover_key))}))
     else:
         print(text(summary))
     return 0

@@ -149,7 +149,8 @@ class DatasetVectors(unittest.TestCase):
         for case in load("dataset.json")["points"]:
             canonical = bytes.fromhex(case["canonical"])
             point = parse_point(canonical)
-            self.assertEqual((point.element_type, [str(d) for d in point.shape], point.elements.hex(), str(point.label)),
+            shape = [str(d) for d in point.shape]
+            self.assertEqual((point.element_type, shape, point.elements.hex(), str(point.label)),
                              (case["elementType"], case["shape"], case["elements"], case["label"]), case["id"])
             for row in case["signatures"]:
                 made = salt(bytes.fromhex(row["secret"]), int(row["index"]))
