@@ -1,0 +1,312 @@
+"""An archive in a directory, read and checked (spec/archive.md §9)."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from . import frames
+from .dataset import Dataset
+from .folder import Folder, PlainFile
+from .frames import IndexRow, RecordFrame
+from .hashing import ZERO, sha256, tree_root
+from .model import model_digest, tensor_digest
+from .norms import FLOATS, norms, widen
+from .records import Checkpoint, Opening, parse_checkpoint, parse_opening, record_hash
+from .refusal import Refusal
+from .tables import Seal, parse_norms, parse_objects, parse_record_index, parse_seal
+from .tensors import BUFFER, WEIGHT, Tensor, tensor_pieces
+
+SMALL_FILE = 1 << 30  # tables are read whole: a billion bytes is more than any that this reader can check in a day
+RECORDS = "records"
+
+
+@dataclass
+class Summary:
+    """What a whole check found, in the order in which a person reads it."""
+
+    sealed: bool
+    archive_id: str
+    prover_key: str
+    steps: int
+    records: int
+    segments: int
+    chunks: int
+    dataset_count: int
+    dataset_root: str
+    archive_root: str
+    seal_digest: str | None
+    model_digest: str
+    run_seed: str
+    torn_bytes: int
+
+
+class Archive:
+    """Reads one archive; `check()` does everything that §9 lists and gives a summary or raises `Refusal`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.folder = Folder(path)
+        self.sealed = self.folder.has("seal")
+        self.seal: Seal | None = None
+        self.opening: Opening | None = None
+        self.checkpoints: list[Checkpoint] = []
+        self.record_hashes: list[bytes] = []
+        self.model_digest = ZERO
+        self._frames: list[tuple[int, int, int]] = []
+        self._packs: dict[int, tuple[PlainFile, dict[bytes, IndexRow]]] = {}
+        self._pack_of: dict[bytes, int] = {}
+        self._envelopes: list[dict[bytes, int]] = []
+        self._raw = lru_cache(maxsize=64)(self._load_chunk)
+
+    # Checking
+
+    def check(self) -> Summary:
+        rows = None
+        if self.sealed:
+            self.seal = parse_seal(self.folder.read("seal", SMALL_FILE))
+            rows = parse_record_index(self.folder.read("records.index", SMALL_FILE), self.seal)
+        try:
+            torn = self._read_records([row.record_hash for row in rows] if rows else None)
+            if rows is not None:
+                found = [(row.offset, row.record_length, row.envelope_length, row.step) for row in rows]
+                steps = [0] + [each.step for each in self.checkpoints]
+                if found != [(*place, step) for place, step in zip(self._frames, steps)]:
+                    raise Refusal("malformed", "records.index", "places or steps are not those of the records")
+            opening = self._opened()
+            self._check_file_digest("settings.json", b"pol/v1/settings\n", opening.settings_digest)
+            self._check_file_digest("policy.json", b"pol/v1/policy\n", opening.policy_digest)
+            self._check_norms_table()
+            self._check_dataset()
+            self._check_chunks()
+            self._check_updates()
+            self._check_packs()
+            self._check_model()
+            self._check_objects()
+            return self._summary(torn)
+        finally:
+            for pack, _ in self._packs.values():
+                pack.close()
+            self._packs.clear()
+
+    def _opened(self) -> Opening:
+        if self.opening is None:
+            raise Refusal("missing", RECORDS, "there is no whole record")
+        return self.opening
+
+    def _read_records(self, hashes: list[bytes] | None) -> int:
+        """All records in order; without a seal, up to the first that is torn (§7). Gives the bytes left over."""
+        with self.folder.open(RECORDS) as file:
+            offset = 0
+            while offset < file.length if hashes is None else len(self._frames) < len(hashes):
+                try:
+                    frame = frames.read_record_frame(file, offset)
+                except Refusal as refusal:
+                    if hashes is None and refusal.code in ("damaged", "malformed", "limit"):
+                        return file.length - offset
+                    raise
+                self._accept(frame, hashes)
+                offset += frame.length
+            if offset != file.length:
+                raise Refusal("malformed", RECORDS, f"{file.length - offset} bytes after the last record")
+        return 0
+
+    def _accept(self, frame: RecordFrame, hashes: list[bytes] | None) -> None:
+        sequence = len(self._frames)
+        digest = record_hash(frame.record)
+        if hashes is not None and digest != hashes[sequence]:
+            raise Refusal("damaged", RECORDS, f"record {sequence} is not the one in the authenticated table")
+        if sequence == 0:
+            self.opening = parse_opening(frame.record, RECORDS)
+            self._compare_opening(self.opening)
+            frames.parse_envelope(frame.envelope, self.opening.archive_id, [], RECORDS)
+        else:
+            opening = self._opened()
+            previous_step = self.checkpoints[-1].step if self.checkpoints else 0
+            checkpoint = parse_checkpoint(frame.record, sequence, self.record_hashes[-1], previous_step, opening,
+                                          RECORDS)
+            self._compare_weights(checkpoint)
+            packs = frames.parse_envelope(frame.envelope, opening.archive_id, checkpoint.distinct_chunks, RECORDS)
+            self._envelopes.append(packs)
+            self._pack_of |= packs
+            self.checkpoints.append(checkpoint)
+        self.record_hashes.append(digest)
+        self._frames.append((frame.offset, len(frame.record), len(frame.envelope)))
+
+    def _compare_opening(self, opening: Opening) -> None:
+        if self.seal is None:
+            return
+        if opening.archive_id != self.seal.archive_id:
+            raise Refusal("malformed", "seal", "archive id is not that of record 0")
+        if opening.prover_key != self.seal.prover_key:
+            raise Refusal("malformed", "seal", "signed by another key than record 0 names")
+
+    def _compare_weights(self, checkpoint: Checkpoint) -> None:
+        """Norms compare element with element (§3.5): the weights of all records have one table."""
+        if not self.checkpoints:
+            return
+        if _weight_table(self.checkpoints[-1]) != _weight_table(checkpoint):
+            raise Refusal("malformed", RECORDS, f"record {checkpoint.sequence} has other weight tensors")
+
+    def _check_file_digest(self, name: str, tag: bytes, digest: bytes) -> None:
+        with self.folder.open(name) as file:
+            if file.sha256(tag) != digest:
+                raise Refusal("damaged", name, "not the digest in record 0")
+
+    def _check_norms_table(self) -> None:
+        if self.seal is None:
+            return
+        if self.seal.step_count != self.checkpoints[-1].step:
+            raise Refusal("malformed", "seal", "step count is not the step of the last record")
+        table = parse_norms(self.folder.read("norms", SMALL_FILE), self.seal.norms_digest)
+        if table != [(each.step, each.norms) for each in self.checkpoints[1:]]:
+            raise Refusal("malformed", "norms", "rows are not those of the records")
+
+    def _check_dataset(self) -> None:
+        opening = self._opened()
+        dataset = Dataset(self.folder, opening.dataset_count, opening.dataset_root)
+        for each in self.checkpoints:
+            indices = [index for step in each.steps for index in step.indices]
+            if dataset.signature_root(indices) != each.signature_root:
+                raise Refusal("malformed", RECORDS, f"record {each.sequence}: signature root")
+
+    def _check_chunks(self) -> None:
+        checked: set[bytes] = set()
+        for each, envelope in zip(self.checkpoints, self._envelopes):
+            for digest, number in envelope.items():
+                self._row(digest, number)
+            for digest, length in zip(each.chunks, each.chunk_lengths):
+                if digest in checked:
+                    continue
+                if len(self._load_chunk(digest)) != length:
+                    raise Refusal("malformed", RECORDS, f"record {each.sequence}: a chunk of another length than §4's")
+                checked.add(digest)
+
+    def _check_updates(self) -> None:
+        for before, after in zip(self.checkpoints, self.checkpoints[1:]):
+            pairs = zip(self._float_weights(before), self._float_weights(after))
+            if norms(self._element_pairs(before, a, after, b) for a, b in pairs) != after.norms:
+                raise Refusal("malformed", RECORDS, f"record {after.sequence}: norms are not those of its update")
+
+    def _check_packs(self) -> None:
+        """Every frame of every pack, and the index as the function of the pack that it is (§5.2)."""
+        opening = self._opened()
+        number, stored = 0, set[bytes]()
+        while self.folder.has(_pack_name(number)):
+            pack, rows = self._pack(number)
+            if self.sealed and frames.scan_pack(pack, opening.chunk_size, opening.archive_id) != rows:
+                raise Refusal("malformed", _index_name(number), "not the frames of the pack")
+            if not stored.isdisjoint(rows):
+                raise Refusal("malformed", _index_name(number), "a chunk that an earlier pack holds")
+            stored.update(rows)
+            number += 1
+
+    def _check_model(self) -> None:
+        last = self.checkpoints[-1] if self.checkpoints else None
+        if last is None:
+            raise Refusal("missing", RECORDS, "there is no checkpoint")
+        self.model_digest = model_digest((t.name, self.tensor_digest(last, t)) for t in last.tensors
+                                         if t.role in (WEIGHT, BUFFER))
+        if self.seal is not None and self.seal.model_digest != self.model_digest:
+            raise Refusal("malformed", "seal", "model digest is not that of the last checkpoint")
+
+    def _check_objects(self) -> None:
+        names = set(self.folder.names())
+        if self.seal is None:
+            return
+        rows = parse_objects(self.folder.read("objects", SMALL_FILE), self.seal)
+        for row in rows:
+            with self.folder.open(row.name) as file:
+                if file.length != row.length or file.sha256() != row.digest:
+                    raise Refusal("damaged", row.name, "not the length and digest in `objects`")
+        listed = {row.name for row in rows}
+        levels = {f"dataset/tree.{level}" for level in range(4)}
+        for name in sorted(names - listed - {"objects", "seal"}):
+            raise Refusal("malformed", name, "a file that `objects` does not list")
+        if not self._expected_names(levels) >= listed:
+            raise Refusal("malformed", "objects", "a file that does not belong to this archive")
+
+    def _expected_names(self, levels: set[str]) -> set[str]:
+        """Names of §1 as far as record 0 and the packs limit their numbers."""
+        count, numbers = self._opened().dataset_count, len(self._packs)
+        trees = {name for name in levels if count >= 256 ** int(name[-1])}
+        packs = {name for number in range(numbers) for name in (_pack_name(number), _index_name(number))}
+        return trees | packs | {"settings.json", "policy.json", "dataset/points", "dataset/offsets", RECORDS, "journal",
+                                "claims.json", "records.index", "norms"}
+
+    # Chunks and tensors
+
+    def _pack(self, number: int) -> tuple[PlainFile, dict[bytes, IndexRow]]:
+        if number not in self._packs:
+            opening = self._opened()
+            pack = self.folder.open(_pack_name(number))
+            try:
+                frames.check_pack_header(pack, number)
+                index = _index_name(number)
+                if self.sealed or self.folder.has(index):
+                    rows = frames.parse_index(self.folder.read(index, SMALL_FILE), number, pack, index)
+                else:
+                    rows = frames.scan_pack(pack, opening.chunk_size, opening.archive_id)
+            except Refusal:
+                pack.close()
+                raise
+            self._packs[number] = (pack, rows)
+        return self._packs[number]
+
+    def _row(self, digest: bytes, number: int) -> IndexRow:
+        if number > 99_999_999:
+            raise Refusal("malformed", RECORDS, f"pack number {number} has more than eight digits")
+        pack, rows = self._pack(number)
+        row = rows.get(frames.stored_id(self._opened().archive_id, digest))
+        if row is None:
+            raise Refusal("missing", pack.name, f"chunk {digest.hex()}")
+        return row
+
+    def _load_chunk(self, digest: bytes) -> bytes:
+        """Envelope, pack index, frame, CRC, decode, digest (§9 step 7)."""
+        opening = self._opened()
+        number = self._pack_of[digest]
+        row = self._row(digest, number)
+        pack, _ = self._pack(number)
+        raw = frames.decode_frame(pack.read(row.offset, row.length), opening.chunk_size, pack.name)
+        if sha256(raw) != digest:
+            raise Refusal("damaged", pack.name, f"bytes at {row.offset} are not chunk {digest.hex()}")
+        return raw
+
+    def pieces(self, checkpoint: Checkpoint, tensor: Tensor) -> Iterator[bytes]:
+        for chunk, start, end in tensor_pieces(tensor, self._opened().chunk_size):
+            yield self._raw(checkpoint.chunks[chunk])[start:end]
+
+    def tensor_digest(self, checkpoint: Checkpoint, tensor: Tensor) -> bytes:
+        return tensor_digest(tensor.element_type, tensor.shape, self.pieces(checkpoint, tensor))
+
+    @staticmethod
+    def _float_weights(checkpoint: Checkpoint) -> list[Tensor]:
+        return [t for t in checkpoint.tensors if t.role == WEIGHT and t.element_type in FLOATS]
+
+    def _element_pairs(self, before: Checkpoint, a: Tensor, after: Checkpoint,
+                       b: Tensor) -> Iterator[tuple[list[float], list[float]]]:
+        # Equal weight tables have equal layouts, so that pieces stand side by side.
+        for left, right in zip(self.pieces(before, a), self.pieces(after, b)):
+            yield widen(a.element_type, left), widen(b.element_type, right)
+
+    def _summary(self, torn: int) -> Summary:
+        opening = self._opened()
+        return Summary(
+            sealed=self.sealed, archive_id=opening.archive_id.hex(), prover_key=opening.prover_key.hex(),
+            steps=self.checkpoints[-1].step, records=len(self.record_hashes), segments=len(self.checkpoints) - 1,
+            chunks=len(self._pack_of), dataset_count=opening.dataset_count, dataset_root=opening.dataset_root.hex(),
+            archive_root=tree_root(self.record_hashes).hex(),
+            seal_digest=self.seal.digest.hex() if self.seal else None, model_digest=self.model_digest.hex(),
+            run_seed=opening.run_seed.hex(), torn_bytes=torn)
+
+
+def _weight_table(checkpoint: Checkpoint) -> list[tuple[bytes, int, tuple[int, ...]]]:
+    return [(t.name, t.element_type, t.shape) for t in checkpoint.tensors if t.role == WEIGHT]
+
+
+def _pack_name(number: int) -> str:
+    return f"packs/{number:08d}.pack"
+
+
+def _index_name(number: int) -> str:
+    return f"packs/{number:08d}.index"

@@ -1,0 +1,79 @@
+"""The archives under testvectors/archive/valid."""
+
+import struct
+
+from archive_writer import Plan, State, Tensor, canonical_point, f32, fixed, le
+
+W, B, O, R, C = range(5)
+(BOOL, U8, I8, E5M2, E4M3, I16, U16, F16, BF16, I32, U32, F32, I64, U64, F64) = range(1, 16)
+
+
+def minimal() -> Plan:
+    """Record 0, the first state, one segment of one step; no ledger. One chunk is stored, one is compressed."""
+    def state(bias: bytes, weight: bytes, moment: float) -> list[Tensor]:
+        return [Tensor("bias", W, F32, [2], bias), Tensor("weight", W, F32, [2, 2], weight),
+                Tensor("m", O, F32, [64], f32(moment) * 64)]
+
+    return Plan(
+        name="minimal",
+        points=[canonical_point(U8, [3], bytes([0, 7, 16]), 5), canonical_point(U8, [3], bytes([1, 2, 3]), -1),
+                canonical_point(U8, [3], bytes([255, 0, 9]), 0)],
+        states=[State(0, [], state(f32(0, 0), f32(1, -2, 0.5, 4), 0)),
+                State(1, [(0.5, 2.25, [2, 0])], state(f32(0.25, -0.5), f32(1.5, -2, 0.25, 3), 0.125))],
+        settings=b'{"algorithm":"example","seed":1}', policy=b'{"largest":2}')
+
+
+def rich() -> Plan:
+    """Every role and element type, large and small tensors over several chunks, no bytes, NaN, names beyond ASCII."""
+    def state(t: int, last: bool = False) -> list[Tensor]:
+        scalar = struct.pack("<I", 0x7FC00001) if last else f32(0.5 * t)
+        big = f32(0.125 * t) * 16384 + f32(*(i % 7 + (t > 1) for i in range(3616)))
+        return [
+            Tensor("a.big", W, F32, [100, 200], big),
+            Tensor("bf", W, BF16, [4, 2], b"".join(f32(i - 3.5 * t)[2:] for i in range(8))),
+            Tensor("double", W, F64, [2], struct.pack("<2d", 1e-3 * t, -10 / (t + 1))),
+            Tensor("empty", W, F32, [0, 3], b""),
+            Tensor("half", W, F16, [11], struct.pack("<11e", *(0.1 * i * t for i in range(11)))),
+            Tensor("mask", W, BOOL, [5], bytes([1, 0, 1, 1, 0])),
+            Tensor("scalar", W, F32, [], scalar),
+            Tensor("слой.ß✓", W, F32, [19], f32(*(0.3 * i - t * 0.01 * i for i in range(19)))),
+            Tensor("\N{GRINNING FACE}", W, F32, [1], f32(-1.0 / (t + 3))),
+            Tensor("b1", B, U8, [40000], b"\7" * 40000), Tensor("b2", B, U8, [200, 200], b"\7" * 40000),
+            Tensor("b3", B, U8, [0], b""), Tensor("running", B, F64, [1], struct.pack("<d", t / 3)),
+            Tensor("e4m3", B, E4M3, [3], bytes([0x7E, 0, 0x81])), Tensor("e5m2", B, E5M2, [2], bytes([0x7B, 0xFC])),
+            Tensor("a.big", O, F32, [20000], bytes(80000)), Tensor("b.big", O, F32, [20000], bytes(80000)),
+            Tensor("i16", O, I16, [2], struct.pack("<2h", -t, 7)), Tensor("u16", O, U16, [1], le(t, 2)),
+            Tensor("i8", O, I8, [2], struct.pack("<2b", -t, 5)), Tensor("i32", O, I32, [1], struct.pack("<i", -t)),
+            Tensor("rng", R, U64, [4], fixed(f"rng {t}")), Tensor("words", R, U32, [2], le(t, 4) + le(2**32 - 1, 4)),
+            Tensor("steps", C, I64, [], struct.pack("<q", t)),
+            Tensor("epoch", C, I64, [1, 1], struct.pack("<q", t // 2)),
+        ]
+
+    return Plan(
+        name="rich",
+        points=[canonical_point(U8, [3], bytes([i % 256, i // 256, 3 * i % 256]), i - 20) for i in range(300)],
+        states=[State(0, [], state(0)),
+                State(1, [(0.1, 3.5, [299, 0, 1, 1])], state(1)),
+                State(3, [(0.1, 3.0, [5]), (0.05, float("inf"), [256, 255, 254])], state(3)),
+                State(4, [(0.05, 1.0, [9, 8])], state(4, last=True))],
+        settings=b'{"algorithm":"example","seed":2}', policy='{"largest":2,"note":"\u00e4"}'.encode(),
+        journal=b'{"at":"2024-01-01T00:00:00Z","event":"opened"}\n', claims=b'{"accuracy":"0.5"}')
+
+
+def ledger() -> Plan:
+    """With a log, two packs, a small limit of 16, and one tensor without bytes at the very end."""
+    def state(t: int) -> list[Tensor]:
+        return [Tensor("long", W, F32, [5], f32(*(i * 0.5 + t for i in range(5)))),
+                Tensor("short", W, F32, [3], f32(t, -t, 0)), Tensor("sixteen", W, F32, [4], f32(1, 2, 3, t)),
+                Tensor("z", C, U64, [2**20, 0], b"")]
+
+    return Plan(
+        name="ledger", points=[canonical_point(F32, [1], f32(i), i) for i in range(256)],
+        states=[State(0, [], state(0)), State(2, [(0.5, 1, [0]), (0.5, 1, [255])], state(1)),
+                State(3, [(0.5, 1, [7, 7, 7])], state(2))],
+        settings=b'{"algorithm":"example","seed":3}', policy=b'{"largest":3}', chunk_size=131072, small_limit=16,
+        log_origin="log.example/one", commitment=fixed("commitment"), commitment_index=7, head_size=9,
+        head_root=fixed("head root"), pack_of_record=[0, 0, 0, 1])
+
+
+PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger}

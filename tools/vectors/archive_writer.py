@@ -1,0 +1,494 @@
+"""A small writer of archives, from spec/archive.md and spec/dataset.md; shares nothing with `pol_reader`.
+
+Every file is put together from named fields, and whatever is derived (a length, a CRC, a hash, a signature) is derived
+from the bytes as they stand. A *fault* replaces the bytes of one field by name; everything above it is then hashed and
+signed again, so that the fault alone is wrong. LZ4 blocks are written by hand: no library's version shows in the bytes.
+"""
+
+import hashlib
+import hmac
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+Change = bytes | Callable[[bytes], bytes]
+Fields = list[tuple[str, bytes]]
+
+SIZES = {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 2, 7: 2, 8: 2, 9: 2, 10: 4, 11: 4, 12: 4, 13: 8, 14: 8, 15: 8}
+
+
+def le(value: int, size: int) -> bytes:
+    return value.to_bytes(size, "little")
+
+
+def sha(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def tag(name: str, *parts: bytes) -> bytes:
+    return sha(f"pol/v1/{name}\n".encode(), *parts)
+
+
+def root(leaves: list[bytes]) -> bytes:
+    """RFC 6962 §2.1, as it is written there."""
+    if not leaves:
+        return sha(b"")
+    if len(leaves) == 1:
+        return sha(b"\x00", leaves[0])
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return sha(b"\x01", root(leaves[:split]), root(leaves[split:]))
+
+
+def hash_root(hashes: list[bytes]) -> bytes:
+    """The same over leaf hashes."""
+    if len(hashes) == 1:
+        return hashes[0]
+    split = 1
+    while split * 2 < len(hashes):
+        split *= 2
+    return sha(b"\x01", hash_root(hashes[:split]), hash_root(hashes[split:]))
+
+
+def inclusion(hashes: list[bytes], index: int) -> list[bytes]:
+    if len(hashes) == 1:
+        return []
+    split = 1
+    while split * 2 < len(hashes):
+        split *= 2
+    if index < split:
+        return inclusion(hashes[:split], index) + [hash_root(hashes[split:])]
+    return inclusion(hashes[split:], index - split) + [hash_root(hashes[:split])]
+
+
+def _crc_of(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+    return byte
+
+
+_CRC = [_crc_of(byte) for byte in range(256)]
+
+
+def crc(data: bytes) -> bytes:
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = _CRC[(value ^ byte) & 255] ^ value >> 8
+    return le(value ^ 0xFFFFFFFF, 4)
+
+
+def hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
+    return hmac.digest(hmac.digest(salt, secret, "sha256"), info + b"\x01", "sha256")
+
+
+def fixed(label: str) -> bytes:
+    """32 bytes that stand for random ones."""
+    return sha(b"pol test vectors: " + label.encode())
+
+
+def string(text: str | bytes) -> bytes:
+    raw = text.encode() if isinstance(text, str) else text
+    return le(len(raw), 2) + raw
+
+
+def lz4_run(raw: bytes, period: int) -> bytes:
+    """An LZ4 block for bytes that repeat after `period`: literals, one overlapping match, five last literals."""
+    length = len(raw) - period - 5 - 4
+
+    def more(value: int) -> bytes:
+        return bytes([255] * (value // 255) + [value % 255]) if value >= 0 else b""
+
+    token = min(period, 15) << 4 | min(length, 15)
+    return (bytes([token]) + more(period - 15) + raw[:period] + le(period, 2) + more(length - 15)
+            + b"\x50" + raw[-5:])
+
+
+def period_of(raw: bytes) -> int | None:
+    if len(raw) < 64:
+        return None
+    for period in (1, 2, 4, 8):
+        if raw[period:] == raw[:-period]:
+            return period
+    return None
+
+
+# Data points (dataset.md)
+
+def canonical_point(element_type: int, shape: list[int], elements: bytes, label: int) -> bytes:
+    return (bytes([element_type, len(shape)]) + b"".join(le(d, 4) for d in shape) + elements
+            + label.to_bytes(8, "little", signed=True))
+
+
+def data_salt(secret: bytes, index: int) -> bytes:
+    return hmac.digest(secret, b"pol/v1/data-salt\n" + le(index, 8), "sha256")
+
+
+def data_signature(salt: bytes, canonical: bytes) -> bytes:
+    return tag("data-point", salt, le(len(canonical), 8), canonical)
+
+
+# Tensors
+
+@dataclass
+class Tensor:
+    name: str
+    role: int
+    type: int
+    shape: list[int]
+    raw: bytes
+
+
+def f32(*values: float) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def elements(tensor: Tensor) -> list[float]:
+    if tensor.type == 9:
+        return [struct.unpack("<f", b"\0\0" + tensor.raw[i:i + 2])[0] for i in range(0, len(tensor.raw), 2)]
+    letter = {8: "e", 12: "f", 15: "d"}[tensor.type]
+    return list(struct.unpack(f"<{len(tensor.raw) // SIZES[tensor.type]}{letter}", tensor.raw))
+
+
+def update_norms(before: list[Tensor], after: list[Tensor]) -> bytes:
+    """archive.md §3.5."""
+    l1 = l2 = w2 = linf = 0.0
+    for old, new in zip(before, after):
+        if new.role != 0 or new.type not in (8, 9, 12, 15):
+            continue
+        lanes = [[0.0] * 8 for _ in range(3)]
+        for j, (a, b) in enumerate(zip(elements(old), elements(new))):
+            d = b - a
+            if math.isnan(d) or math.isnan(a):
+                return bytes.fromhex("000000000000f87f") * 4
+            for lane, term in zip(lanes, (abs(d), d * d, a * a)):
+                lane[j % 8] += term
+            linf = max(linf, abs(d))
+        sums = []
+        for lane in lanes:
+            total = lane[0]
+            for k in range(1, 8):
+                total += lane[k]
+            sums.append(total)
+        l1 += sums[0]
+        l2 += sums[1]
+        w2 += sums[2]
+    return struct.pack("<4d", l1, math.sqrt(l2), linf, math.sqrt(w2))
+
+
+def chunking(tensors: list[Tensor], chunk_size: int, small_limit: int) -> tuple[dict[tuple[int, str], tuple[int, int]],
+                                                                               list[bytes]]:
+    """archive.md §4: place of each tensor, and the chunks."""
+    places: dict[tuple[int, str], tuple[int, int]] = {}
+    chunks: list[bytes] = []
+
+    def run(group: list[Tensor]) -> None:
+        data = b""
+        for each in group:
+            places[each.role, each.name] = (len(chunks) + len(data) // chunk_size, len(data) % chunk_size)
+            data += each.raw
+        chunks.extend(data[i:i + chunk_size] for i in range(0, len(data), chunk_size))
+
+    for role in range(5):
+        group = [each for each in tensors if each.role == role]
+        for each in group:
+            if len(each.raw) >= small_limit:
+                run([each])
+        for code in range(1, 16):
+            run([each for each in group if each.type == code and len(each.raw) < small_limit])
+    return places, chunks
+
+
+def tensor_digest(tensor: Tensor) -> bytes:
+    return tag("tensor", bytes([tensor.type, len(tensor.shape)]), b"".join(le(d, 8) for d in tensor.shape), tensor.raw)
+
+
+def model_digest(tensors: list[Tensor]) -> bytes:
+    mine = sorted((t for t in tensors if t.role < 2), key=lambda t: t.name.encode())
+    return tag("model", le(len(mine), 4), *(string(t.name) + tensor_digest(t) for t in mine))
+
+
+# Archives
+
+@dataclass
+class State:
+    """A checkpoint before it is encoded: steps as (learning rate, loss, indices)."""
+
+    step: int
+    steps: list[tuple[float, float, list[int]]]
+    tensors: list[Tensor]
+
+
+@dataclass
+class Plan:
+    """All that an archive is a function of, but faults."""
+
+    name: str
+    points: list[bytes]
+    states: list[State]
+    settings: bytes
+    policy: bytes
+    chunk_size: int = 65536
+    small_limit: int = 65536
+    log_origin: str = ""
+    commitment: bytes = bytes(32)
+    commitment_index: int = 0
+    head_size: int = 0
+    head_root: bytes = bytes(32)
+    pack_of_record: list[int] = field(default_factory=list)
+    journal: bytes | None = None
+    claims: bytes | None = None
+
+    @property
+    def key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(fixed(self.name + " prover key"))
+
+
+class Writer:
+    """Builds the files of a plan under a set of faults; `files` and `expect` are the result."""
+
+    def __init__(self, plan: Plan, faults: dict[str, Change] | None = None) -> None:
+        self.plan = plan
+        self.faults = dict(faults or {})
+        self.unused = set(self.faults)
+        self.files: dict[str, bytes] = {}
+        self.fields: dict[str, Fields] = {}
+        self.key = plan.key
+        self.public = self.key.public_key().public_bytes_raw()
+        self.archive_id = fixed(plan.name + " archive id")
+        self._dataset()
+        self._records()
+        self._packs()
+        self._tables()
+        self._objects_and_seal()
+        if self.unused:
+            raise ValueError(f"faults that meet no field: {sorted(self.unused)}")
+
+    def change(self, path: str, value: bytes) -> bytes:
+        if path not in self.faults:
+            return value
+        self.unused.discard(path)
+        change = self.faults[path]
+        return change if isinstance(change, bytes) else change(value)
+
+    def encode(self, path: str, fields: Fields) -> bytes:
+        changed = [(name, self.change(f"{path}.{name}", value)) for name, value in fields]
+        self.fields[path] = changed
+        return b"".join(value for _, value in changed)
+
+    def put(self, name: str, data: bytes) -> None:
+        self.files[name] = self.change(f"file.{name}", data)
+
+    def _dataset(self) -> None:
+        salts = [data_salt(bytes(32), i) for i in range(len(self.plan.points))]
+        points = [self.change(f"point.{i}", each) for i, each in enumerate(self.plan.points)]
+        self.signatures = [data_signature(s, p) for s, p in zip(salts, points)]
+        stored = [s + p for s, p in zip(salts, points)]
+        offsets = [0]
+        for each in stored:
+            offsets.append(offsets[-1] + len(each))
+        self.dataset_root = root(self.signatures)
+        hashes = [sha(b"\x00", each) for each in self.signatures]
+        self.put("dataset/points", b"".join(stored))
+        self.put("dataset/offsets", b"".join(le(each, 8) for each in offsets))
+        level, group = 0, 1
+        while len(hashes) // group:
+            self.put(f"dataset/tree.{level}", b"".join(
+                hash_root(hashes[i * group:(i + 1) * group]) for i in range(len(hashes) // group)))
+            level, group = level + 1, group * 256
+
+    def _opening(self) -> Fields:
+        plan = self.plan
+        return [
+            ("archive id", self.archive_id), ("prover key", self.public), ("dataset root", self.dataset_root),
+            ("dataset count", le(len(plan.points), 8)),
+            ("settings digest", tag("settings", plan.settings)), ("policy digest", tag("policy", plan.policy)),
+            ("run secret", fixed(plan.name + " run secret")), ("salt", fixed(plan.name + " salt")),
+            ("commitment", plan.commitment), ("commitment index", le(plan.commitment_index, 8)),
+            ("head size", le(plan.head_size, 8)), ("head root", plan.head_root),
+            ("chunk size", le(plan.chunk_size, 4)), ("small limit", le(plan.small_limit, 4)),
+            ("log origin", string(plan.log_origin)), ("after", b""),
+        ]
+
+    def _checkpoint(self, sequence: int) -> Fields:
+        state = self.plan.states[sequence - 1]
+        before = self.plan.states[sequence - 2] if sequence > 1 else None
+        tensors = sorted(state.tensors, key=lambda t: (t.role, t.name.encode()))
+        places, chunks = chunking(tensors, self.plan.chunk_size, self.plan.small_limit)
+        chunks = [self.change(f"raw.{sequence}.{i}", each) for i, each in enumerate(chunks)]
+        self.chunks.append(chunks)
+        fields: Fields = [("step", le(state.step, 8)), ("step count", le(len(state.steps), 4))]
+        for i, (rate, loss, indices) in enumerate(state.steps):
+            fields += [(f"step {i} learning rate", f32(rate)), (f"step {i} loss", f32(loss)),
+                       (f"step {i} batch size", le(len(indices), 4)),
+                       (f"step {i} indices", b"".join(le(each, 4) for each in indices))]
+        used = [self.signatures[i] for _, _, indices in state.steps for i in indices]
+        old = sorted(before.tensors, key=lambda t: (t.role, t.name.encode())) if before else []
+        fields += [("signature root", root(used)), ("norms", update_norms(old, tensors) if before else bytes(32)),
+                   ("tensor count", le(len(tensors), 4))]
+        for i, each in enumerate(tensors):
+            first, offset = places[each.role, each.name]
+            fields += [(f"tensor {i} name", string(each.name)), (f"tensor {i} role", bytes([each.role])),
+                       (f"tensor {i} type", bytes([each.type])), (f"tensor {i} rank", bytes([len(each.shape)])),
+                       (f"tensor {i} dimensions", b"".join(le(d, 8) for d in each.shape)),
+                       (f"tensor {i} first chunk", le(first, 4)), (f"tensor {i} offset", le(offset, 4)),
+                       (f"tensor {i} after", b"")]
+        fields.append(("chunk count", le(len(chunks), 4)))
+        fields += [(f"chunk {i}", sha(each)) for i, each in enumerate(chunks)]
+        return [*fields, ("after", b"")]
+
+    def _records(self) -> None:
+        self.record_hashes: list[bytes] = []
+        self.record_bytes: list[bytes] = []
+        self.steps: list[int] = []
+        self.chunks: list[list[bytes]] = [[]]
+        self.pack_of: dict[bytes, int] = {}
+        self.stored: dict[int, list[bytes]] = {}
+        self.rows: list[tuple[int, int, int]] = []
+        previous, out = bytes(32), b""
+        for sequence in range(len(self.plan.states) + 1):
+            body = self.encode(f"record.{sequence}", self._checkpoint(sequence) if sequence else self._opening())
+            record = self.encode(f"header.{sequence}", [
+                ("kind", le(min(sequence, 1), 2)), ("version", le(1, 2)), ("body length", le(len(body), 4)),
+                ("sequence", le(sequence, 8)), ("previous", previous)]) + body
+            record = self.change(f"recordbytes.{sequence}", record)
+            pack = self.plan.pack_of_record[sequence] if self.plan.pack_of_record else 0
+            rows: Fields = []
+            for raw in dict.fromkeys(self.chunks[sequence]):
+                if raw not in self.pack_of:
+                    self.pack_of[raw] = pack
+                    self.stored.setdefault(pack, []).append(raw)
+                i = len(rows) // 2
+                rows += [(f"row {i} id", self.stored_id(raw)), (f"row {i} pack", le(self.pack_of[raw], 4))]
+            envelope = self.encode(f"envelope.{sequence}", [
+                ("version", le(1, 2)), ("suite", le(0, 2)), ("count", le(len(rows) // 2, 4)), *rows, ("after", b"")])
+            header = self.encode(f"recordframe.{sequence}", [
+                ("magic", b"PRF1"), ("record length", le(len(record), 4)), ("envelope length", le(len(envelope), 4))])
+            header += self.change(f"recordframe.{sequence}.crc", crc(header + record + envelope))
+            self.rows.append((len(out), len(record), len(envelope)))
+            out += header + record + envelope
+            previous = tag("record", record)
+            self.record_hashes.append(previous)
+            self.record_bytes.append(record)
+            self.steps.append(self.plan.states[sequence - 1].step if sequence else 0)
+        self.put("records", out + self.change("records.after", b""))
+
+    def stored_id(self, raw: bytes) -> bytes:
+        return tag("stored-id", self.archive_id, sha(raw))
+
+    def _packs(self) -> None:
+        if "twice.1" in self.faults:
+            self.unused.discard("twice.1")
+            self.stored[1].append(self.stored[0][0])
+        for number in range(max(self.stored, default=-1) + 1):
+            out = self.encode(f"pack.{number}", [("magic", b"polpack1"), ("number", le(number, 4)),
+                                                 ("reserved", le(0, 4))])
+            rows = []
+            for i, raw in enumerate(self.stored.get(number, [])):
+                path = f"frame.{number}.{i}"
+                period = period_of(raw)
+                payload = self.change(f"{path}.payload", lz4_run(raw, period) if period else raw)
+                header = self.encode(path, [
+                    ("magic", b"PC"), ("codec", bytes([1 if period else 0])), ("parameter", b"\0"),
+                    ("payload length", le(len(payload), 4)), ("raw length", le(len(raw), 4))])
+                frame = header + self.change(f"{path}.crc", crc(header + payload)) + payload
+                rows.append((self.stored_id(raw), len(out), len(frame)))
+                out += frame
+            out += self.change(f"pack.{number}.after", b"")
+            self.put(f"packs/{number:08d}.pack", out)
+            rows.sort()
+            fields: Fields = [("magic", b"polpidx1"), ("number", le(number, 4)), ("count", le(len(rows), 4)),
+                              ("pack length", le(len(out), 8))]
+            for i, (identity, offset, length) in enumerate(rows):
+                fields += [(f"row {i} id", identity), (f"row {i} offset", le(offset, 4)),
+                           (f"row {i} length", le(length, 4))]
+            self._table(f"packs/{number:08d}.index", f"index.{number}", fields)
+
+    def _table(self, name: str, path: str, fields: Fields) -> None:
+        """A table that ends in the CRC of all before."""
+        data = self.change(f"{path}.rows", self.encode(path, fields)) + self.change(f"{path}.after", b"")
+        self.put(name, data + self.change(f"{path}.crc", crc(data)))
+
+    def _tables(self) -> None:
+        self.put("settings.json", self.plan.settings)
+        self.put("policy.json", self.plan.policy)
+        if self.plan.journal is not None:
+            self.put("journal", self.plan.journal)
+        if self.plan.claims is not None:
+            self.put("claims.json", self.plan.claims)
+        fields: Fields = [("magic", b"polridx1"), ("count", le(len(self.rows), 8))]
+        for i, (offset, record, envelope) in enumerate(self.rows):
+            fields += [(f"row {i} hash", self.record_hashes[i]), (f"row {i} offset", le(offset, 8)),
+                       (f"row {i} record length", le(record, 4)), (f"row {i} envelope length", le(envelope, 4)),
+                       (f"row {i} step", le(self.steps[i], 8))]
+        self._table("records.index", "recindex", fields)
+        fields = [("magic", b"polnorm1"), ("count", le(len(self.rows) - 2, 8))]
+        for i in range(2, len(self.rows)):
+            norms = dict(self.fields[f"record.{i}"])["norms"]
+            fields += [(f"row {i - 2} step", le(self.steps[i], 8)), (f"row {i - 2} norms", norms)]
+        self.put("norms", self.encode("norms", fields) + self.change("norms.after", b""))
+
+    def _objects_and_seal(self) -> None:
+        # A path `unlisted.NAME` drops a row, `extra.NAME` adds one for a file that is not there.
+        for path in sorted(self.faults):
+            if path.startswith("extra."):
+                self.files[path[6:]] = self.change(path, b"")
+        rows = [(name.encode(), data) for name, data in self.files.items() if f"unlisted.{name}" not in self.faults]
+        self.unused -= {f"unlisted.{name}" for name in self.files}
+        rows.sort()
+        if "objects.swap" in self.faults:
+            self.unused.discard("objects.swap")
+            rows[0], rows[1] = rows[1], rows[0]
+        encoded = []
+        for name, data in rows:
+            encoded.append(self.encode(f"objects.{name.decode()}", [
+                ("name", string(name)), ("length", le(len(data), 8)), ("digest", sha(data))]))
+        if "objects.twice" in self.faults:
+            self.unused.discard("objects.twice")
+            encoded.insert(0, encoded[0])
+        self.files["objects"] = (self.encode("objects", [("magic", b"polobjs1"), ("count", le(len(encoded), 4))])
+                                 + b"".join(encoded) + self.change("objects.after", b""))
+        self.archive_root = root(self.record_hashes)
+        self.model = model_digest(self.plan.states[-1].tensors)
+        signer = self.key
+        if "seal.signer" in self.faults:
+            self.unused.discard("seal.signer")
+            signer = Ed25519PrivateKey.from_private_bytes(fixed("another prover key"))
+        seal = self.encode("seal", [
+            ("magic", b"polseal1"), ("version", le(1, 2)), ("suite", le(0, 2)), ("key epoch", le(0, 4)),
+            ("archive id", self.archive_id), ("archive root", self.archive_root),
+            ("record count", le(len(self.rows), 8)), ("step count", le(self.steps[-1], 8)),
+            ("model digest", self.model), ("object root", root([b"pol/v1/object\n" + each for each in encoded])),
+            ("object count", le(len(encoded), 4)), ("reserved", le(0, 4)),
+            ("norms digest", tag("norms", self.files["norms"])), ("key commitment", bytes(32)),
+            ("final record hash", self.record_hashes[-1]), ("reserved 2", bytes(32)),
+            ("prover key", signer.public_key().public_bytes_raw())])
+        signature = self.change("seal.signature", signer.sign(b"pol/v1/seal\n" + seal))
+        self.fields["seal"].append(("signature", signature))
+        self.files["seal"] = seal + signature
+
+    def run_seed(self) -> bytes:
+        opening = dict(self.fields["record.0"])
+        return hkdf(opening["run secret"], b"pol/v1/run-seed\n", b"".join(opening[name] for name in (
+            "prover key", "dataset root", "policy digest", "settings digest", "commitment", "head root")))
+
+    def expect(self) -> dict[str, object]:
+        norms = [dict(self.fields[f"record.{i}"])["norms"] for i in range(2, len(self.rows))]
+        return {
+            "archiveRoot": self.archive_root.hex(),
+            "sealDigest": tag("seal-digest", self.files["seal"]).hex(),
+            "modelDigest": self.model.hex(),
+            "runSeed": self.run_seed().hex(),
+            "datasetRoot": self.dataset_root.hex(),
+            "datasetCount": str(len(self.plan.points)),
+            "proverKey": self.public.hex(),
+            "steps": str(self.steps[-1]),
+            "recordHashes": [each.hex() for each in self.record_hashes],
+            "chunks": [[sha(raw).hex() for raw in chunks[:8]] for chunks in self.chunks],
+            "chunkCounts": [len(chunks) for chunks in self.chunks],
+            "distinctChunks": len(self.pack_of),
+            "norms": [[each[i:i + 8][::-1].hex() for i in range(0, 32, 8)] for each in norms],
+        }
