@@ -69,6 +69,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "ReexecutionTests",
+      dependencies: ["Reexecution", "CKernels", "ProofArchive", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
