@@ -3,7 +3,7 @@
 
 Implements spec/training-arithmetic.md on its own: numpy.float32 for single IEEE operations, SHA-256
 and HMAC from the standard library, ChaCha20 from the `cryptography` package. Shares no code with the
-Swift and C implementation. Run from anywhere: tools/vectors/arithmetic.py
+Swift and C implementation. Run from anywhere: tools/vectors/arithmetic.py [FOLDER]
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import hmac
 import json
 import pathlib
 import struct
+import sys
 from fractions import Fraction
 
 import numpy
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 F = numpy.float32
 ROOT = pathlib.Path(__file__).resolve().parents[2] / "testvectors"
+if len(sys.argv) > 1:
+    ROOT = pathlib.Path(sys.argv[1])
 NAN = 0x7FC00000
 numpy.seterr(all="ignore")
 
