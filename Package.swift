@@ -84,6 +84,10 @@ let package = Package(
     .testTarget(
       name: "ChunkStorageTests", dependencies: ["ChunkStorage", "ProofPrimitives"],
       swiftSettings: strict),
+    .testTarget(
+      name: "ReexecutionTests",
+      dependencies: ["Reexecution", "CKernels", "ProofArchive", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
