@@ -241,7 +241,11 @@ def proofs():
     entry = leaves[3].hex()
     single = note(head_text(ORIGIN, 1, mth(leaves[:1])))
     more = dict(entry=entry)
+    # spec/ledger.md section 11 shows these bytes.
+    worked = canonical(envelope(canonical(commitment())))
+    worked_head = note(head_text(ORIGIN, 1, leaf(worked)))
     write("proofs.json", "checked for `entry` and `origin` by `vkey`", [
+        case("the-worked-example", proof(0, [], worked_head), "valid", entry=worked.hex()),
         case("fourth-of-five", proof(), "valid", **more),
         case("with-extra", proof(extra="extra " + b64(b"anything")), "valid", **more),
         case("extra-of-nothing", proof(extra="extra "), "valid", **more),
@@ -501,7 +505,9 @@ def histories():
 
     leaves = [b"entry %d" % i for i in range(5)]
     one, two, five = (line(n, leaves[:n]) for n in (1, 2, 5))
+    worked = canonical(envelope(canonical(commitment())))
     write("histories.json", "each line's signature is checked by `vkey`", [
+        case("the-worked-example", line(1, [worked]), "valid"),
         case("three-heads", one + two + five, "valid"),
         case("from-the-empty-tree", line(0, []) + one, "valid"),
         case("not-ended", one + two[:-1], "badHistory"),
