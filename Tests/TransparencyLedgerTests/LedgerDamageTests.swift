@@ -94,9 +94,11 @@ import Testing
   @Test("a file that never changes is not written over") func neverWrittenOver() throws {
     let scratch = try ledgerOf(3)
     try scratch.copy("log/tile/0/000.p/3", to: "log/tile/0/000.p/4")
-    #expect(
-      code { _ = try LocalLedger.open(at: scratch.ledger).append(opaqueEntries(3..<4)) }
-        == "damagedTile")
+    let ledger = try LocalLedger.open(at: scratch.ledger)
+    var steps: [LocalLedger.AppendStep] = []
+    ledger.failpoint = { steps.append($0) }
+    #expect(code { _ = try ledger.append(opaqueEntries(3..<4)) } == "damagedTile")
+    #expect(steps == [.sequenced])
     #expect(try scratch.bytes("log/tile/0/000.p/4").count == 96)
   }
 
