@@ -48,7 +48,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "ProofRecording", dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
+      name: "ProofRecording",
+      dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
     .target(
       name: "Reexecution",
@@ -78,6 +79,16 @@ let package = Package(
     .testTarget(
       name: "CryptographyTests",
       dependencies: ["Cryptography", "ProofPrimitives", "ProofTestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ProofArchiveTests",
+      dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ProofRecordingTests",
+      dependencies: [
+        "ProofRecording", "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "MerkleTreesTests", dependencies: ["MerkleTrees", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
