@@ -80,13 +80,10 @@ let package = Package(
       name: "CryptographyTests",
       dependencies: ["Cryptography", "ProofPrimitives", "ProofTestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "ProofArchiveTests",
-      dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
-      swiftSettings: strict),
-    .testTarget(
-      name: "ProofRecordingTests",
+      name: "TransparencyLedgerTests",
       dependencies: [
-        "ProofRecording", "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives",
+        "TransparencyLedger", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: strict),
     .testTarget(
