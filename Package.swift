@@ -70,6 +70,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "pol-bench",
+      dependencies: [
+        "ProofRecording", "Reexecution", "ProofArchive", "Cryptography", "ProofPrimitives",
+      ],
+      swiftSettings: strict),
 
     // For tests only: vectors, temporary folders, programs.
     .target(name: "ProofTestSupport", swiftSettings: strict),
