@@ -1,4 +1,5 @@
 import ArgumentParser
+import ChunkStorage
 import ProofArchive
 import ProofPrimitives
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ChunkStorage
+import Cryptography
 import ProofArchive
 import ProofPrimitives
 import ProofRecording

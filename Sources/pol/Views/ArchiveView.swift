@@ -1,3 +1,4 @@
+import Cryptography
 import ProofArchive
 import ProofPrimitives
 import ProofRecording

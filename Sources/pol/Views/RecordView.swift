@@ -51,15 +51,17 @@ struct RecordView {
 
   private func showTensors(_ output: Output) {
     output.line()
-    output.line(
-      "tensor".column(30) + "role".column(10) + "type".column(8) + "shape".column(17) + "chunks")
+    let titles = ["tensor".column(29), "role".column(9), "type".column(7), "shape".column(16)]
+    output.line((titles + ["chunks"]).joined(separator: " "))
     for (index, spec) in record.specs.enumerated() {
       let digests = chunks(of: index)
       let shown = digests.first.map(\.short) ?? "none"
       let more = digests.count > 1 ? "+\(digests.count - 1)" : ""
-      output.line(
-        printable(spec.name, limit: 100).column(29) + " " + spec.role.name.column(10)
-          + spec.type.name.column(8) + "\(spec.shape)".column(16) + " " + shown.prefix(10) + more)
+      let cells = [
+        printable(spec.name, limit: 100).column(29), spec.role.name.column(9),
+        spec.type.name.column(7), "\(spec.shape)".column(16), String(shown.prefix(10)) + more,
+      ]
+      output.line(cells.joined(separator: " "))
     }
   }
 
@@ -73,18 +75,19 @@ struct RecordView {
   private var members: [(String, JSONValue)] {
     let steps = record.steps.enumerated().map { offset, step in
       JSONValue.object([
-        .init("step", .int(record.firstStep + offset)),
-        .init("learningRate", .double(Double(Float(bitPattern: step.learningRate)))),
-        .init("loss", .double(Double(Float(bitPattern: step.loss)))),
-        .init("batch", .array(step.batch.map { .int($0) })),
+        JSONValue.Member("step", .int(record.firstStep + offset)),
+        JSONValue.Member("learningRate", .double(Double(Float(bitPattern: step.learningRate)))),
+        JSONValue.Member("loss", .double(Double(Float(bitPattern: step.loss)))),
+        JSONValue.Member("batch", .array(step.batch.map { JSONValue.int($0) })),
       ])
     }
     let tensors = record.specs.enumerated().map { index, spec in
       JSONValue.object([
-        .init("name", .string(spec.name)), .init("role", .string(spec.role.name)),
-        .init("type", .string(spec.type.name)),
-        .init("shape", .array(spec.shape.map { .int($0) })),
-        .init("chunks", .array(chunks(of: index).map { .string($0.hex) })),
+        JSONValue.Member("name", .string(spec.name)),
+        JSONValue.Member("role", .string(spec.role.name)),
+        JSONValue.Member("type", .string(spec.type.name)),
+        JSONValue.Member("shape", .array(spec.shape.map { .int($0) })),
+        JSONValue.Member("chunks", .array(chunks(of: index).map { .string($0.hex) })),
       ])
     }
     return [
