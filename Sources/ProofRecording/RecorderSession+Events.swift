@@ -1,6 +1,6 @@
 internal import ChunkStorage
 internal import Cryptography
-internal import ProofArchive
+package import ProofArchive
 internal import ProofPrimitives
 
 extension RecorderSession {

@@ -1,3 +1,4 @@
+internal import ChunkStorage
 package import Cryptography
 internal import ProofArchive
 internal import ProofPrimitives
