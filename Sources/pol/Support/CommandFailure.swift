@@ -4,6 +4,7 @@ import ProofArchive
 import ProofPrimitives
 import ProofRecording
 import Reexecution
+import TransparencyLedger
 
 /// An error of any module, as the command line tells it: what, where, what to do.
 struct CommandFailure: Error {
@@ -35,6 +36,10 @@ struct CommandFailure: Error {
       self.init(code: error.code.name, place: "", message: error.message, remedy: error.remedy)
     case let error as CryptographyError:
       self.init(code: error.code.name, place: "", message: error.message, remedy: error.remedy)
+    case let error as LedgerError:
+      self.init(
+        code: error.code.name, place: error.path ?? "", message: error.message,
+        remedy: error.remedy)
     case let error as ParsingError:
       self.init(
         code: "malformed", place: "byte \(error.offset)", message: error.reason,

@@ -12,6 +12,10 @@ struct PreparationOptions: ParsableArguments {
   var data: String?
   @Option(help: ArgumentHelp("Private key (PEM) that will sign the proof.", valueName: "file"))
   var key: String?
+  @Option(
+    help: ArgumentHelp(
+      "Ledger folder: commits before the first step, which proves the start.", valueName: "dir"))
+  var ledger: String?
   @Option(help: "Training steps. (default: 5000)")
   var steps: Int?
   @Option(help: "Steps between checkpoints. (default: 5)")
@@ -69,7 +73,12 @@ struct PreparationOptions: ParsableArguments {
     return try prepareRun(
       at: path, proverKey: signingKey.verifyingKey,
       settings: RunDescription(parsing: settings.canonicalBytes), policy: policy,
-      points: dataset.points, isPrivate: privateData)
+      points: dataset.points, isPrivate: privateData
+    ) { request throws(RecordingError) in
+      try ledger.map { path throws(RecordingError) in
+        try logCommitment(request, key: signingKey, ledger: path)
+      }
+    }
   }
 
   private func runSettings(for dataset: CSVDataset) throws -> RunSettings {
