@@ -127,13 +127,18 @@ struct ArchiveView {
     return members
   }
 
-  /// Long text in lines of at most 79 characters, under one name.
+  /// Long text in lines of at most 79 characters, broken after commas where there are some.
   private func wrapped(_ name: String, _ text: String) -> [String] {
+    let width = 64
     var rest = printable(text, limit: 640)[...]
     var lines: [String] = []
     while !rest.isEmpty {
-      lines.append((lines.isEmpty ? name : "").column(15) + rest.prefix(64))
-      rest = rest.dropFirst(64)
+      var piece = rest.prefix(width)
+      if piece.count < rest.count, let comma = piece.lastIndex(of: ",") {
+        piece = piece[...comma]
+      }
+      lines.append((lines.isEmpty ? name : "").column(15) + piece)
+      rest = rest[piece.endIndex...]
     }
     return lines
   }
