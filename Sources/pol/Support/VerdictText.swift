@@ -12,7 +12,14 @@ struct VerdictText {
 
   var lines: [String] {
     var lines = [headline, ""]
-    for check in verdict.checks { lines += self.lines(check) }
+    for check in verdict.checks where check.evidence != [Verdict.endedEarly] {
+      lines += self.lines(check)
+    }
+    let left = verdict.checks.filter { $0.evidence == [Verdict.endedEarly] }.map(\.name.title)
+    if !left.isEmpty {
+      lines.append("  -   not checked after that: ")
+      lines += wrapped(left.joined(separator: ", "), width: VerdictText.width - 6).map { "      \($0)" }
+    }
     lines += [""] + coverage
     return lines
   }
