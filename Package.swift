@@ -99,6 +99,19 @@ let package = Package(
       name: "ChunkStorageTests", dependencies: ["ChunkStorage", "ProofPrimitives"],
       swiftSettings: strict),
     .testTarget(
+      name: "ProofArchiveTests",
+      dependencies: [
+        "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives", "ProofTestSupport",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ProofRecordingTests",
+      dependencies: [
+        "ProofRecording", "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives",
+        "ProofTestSupport",
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "ReexecutionTests",
       dependencies: ["Reexecution", "CKernels", "ProofArchive", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
