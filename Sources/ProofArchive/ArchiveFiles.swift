@@ -9,7 +9,6 @@ package enum ArchiveFiles {
   package static let norms = "norms"
   package static let objects = "objects"
   package static let seal = "seal"
-  package static let lock = "lock"
   package static let packFolder = "packs"
   package static let datasetFolder = "dataset"
   package static let points = "dataset/points"

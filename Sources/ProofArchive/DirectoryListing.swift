@@ -4,10 +4,10 @@ internal import ProofPrimitives
 
 /// The names of what lies in an archive's directory, with `/` between folders, one folder deep.
 enum DirectoryListing {
-  /// Includes whatever stands there, regular file or not; leaves out the writer's lock.
+  /// Includes whatever stands there, regular file or not.
   static func names(_ path: String) throws(ArchiveError) -> [String] {
     var names: [String] = []
-    for name in try entries(path) where name != ArchiveFiles.lock {
+    for name in try entries(path) {
       if name == ArchiveFiles.packFolder || name == ArchiveFiles.datasetFolder {
         names += try entries("\(path)/\(name)").map { "\(name)/\($0)" }
       } else {
