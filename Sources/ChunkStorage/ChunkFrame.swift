@@ -128,7 +128,8 @@ package enum ChunkFrame {
   }
 
   private static func damaged(_ place: String, _ message: String) -> StorageError {
-    StorageError(.damaged, at: place, message, remedy: "fetch the archive again or use another copy")
+    StorageError(
+      .damaged, at: place, message, remedy: "fetch the archive again or use another copy")
   }
 
   private static func malformed(_ place: String, _ message: String) -> StorageError {

@@ -25,7 +25,7 @@ extension RecorderSession {
     }
     return try prepareRun(
       at: archivePath, proverKey: key.verifyingKey, settings: settings, policy: policy,
-      points: points, isPrivate: isPrivate)
+      points: points, isPrivate: isPrivate, commit: commit)
   }
 
   private func settings(

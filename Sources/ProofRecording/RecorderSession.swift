@@ -1,6 +1,6 @@
 internal import ChunkStorage
 package import Cryptography
-internal import ProofArchive
+package import ProofArchive
 internal import ProofPrimitives
 
 /// The recorder's side of the recorder protocol (`spec/recorder.md`): one line in, one line out.
@@ -20,12 +20,22 @@ package final class RecorderSession {
 
   let archivePath: String
   let key: SigningKey?
+  /// Logs the commitment of a run that begins, and says where it stands.
+  package typealias Commit =
+    (CommitmentRequest) throws(RecordingError) -> OpeningRecord.Commitment?
+  let commit: Commit
   private var state = State.waiting
 
-  /// - Parameter key: Nil is enough to resume and not to begin or finish.
-  package init(archivePath: String, key: SigningKey?) {
+  /// - Parameters:
+  ///   - key: Nil is enough to resume and not to begin or finish.
+  ///   - commit: The ledger's side of `begin`; the default makes a run without a ledger.
+  package init(
+    archivePath: String, key: SigningKey?,
+    commit: @escaping Commit = { _ throws(RecordingError) in nil }
+  ) {
     self.archivePath = archivePath
     self.key = key
+    self.commit = commit
   }
 
   /// Whether the archive is sealed, so that nothing more can come.

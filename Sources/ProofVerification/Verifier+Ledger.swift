@@ -180,7 +180,8 @@ extension Verifier {
     let first = try asking { () throws(LedgerError) in
       try ledger.firstHead(covering: LeafIndex(commitment.index))
     }
-    guard first.head.size.value == commitment.headSize, first.head.root == commitment.headRoot else {
+    guard first.head.size.value == commitment.headSize, first.head.root == commitment.headRoot
+    else {
       throw .refuted(
         "the run seed was not made from the first tree head that covers the commitment")
     }

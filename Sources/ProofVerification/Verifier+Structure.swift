@@ -109,7 +109,8 @@ extension Verifier {
     }
     // A few long segments among many short ones would make the guarantee, which counts segments, say
     // little about steps.
-    guard coverage.forgedStepShare <= 2 * options.forgedFraction + 1 / Double(norms.rows.count) else {
+    guard coverage.forgedStepShare <= 2 * options.forgedFraction + 1 / Double(norms.rows.count)
+    else {
       throw outside(
         "the share of steps in the longest \(coverage.forgedSegments) segments",
         "\(percent(coverage.forgedStepShare))", "at most twice their share of segments")

@@ -46,7 +46,8 @@ struct Lookup: ParsableCommand {
       output.line(
         described.isEmpty
           ? "nobody claimed \(subject.description) among the first \(head.size) entries"
-          : "\(described.count) of \(head.size) entries claim \(subject.description), earliest first:")
+          : "\(described.count) of \(head.size) entries claim \(subject.description), earliest first:"
+      )
       for answer in described { for line in answer.lines { output.line(line) } }
       output.document(
         "pol-lookup/1",

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ChunkStorage
-import MerkleTrees
 import Cryptography
+import MerkleTrees
 import ProofArchive
 import ProofPrimitives
 import ProofVerification
@@ -24,7 +24,8 @@ struct Publish: ParsableCommand {
   var ledger: String
   @Option(help: ArgumentHelp("The prover's private key.", valueName: "file"))
   var key: String
-  @Option(help: ArgumentHelp("Where the archive will be served; stands in the entry.", valueName: "url"))
+  @Option(
+    help: ArgumentHelp("Where the archive will be served; stands in the entry.", valueName: "url"))
   var location = ""
   @Option(help: ArgumentHelp("Where the receipt goes.", valueName: "file"))
   var receipt: String?
@@ -58,11 +59,17 @@ struct Publish: ParsableCommand {
       let entryPath = entry ?? "\(base).entry"
       try DurableFile.write(answer.proof.encoded, to: receiptPath)
       try DurableFile.write(stored.bytes, to: entryPath)
+      let others = try log.view().lookup([Claim(.model, statement.modelDigest)])
+        .filter { $0.signed.map { $0.key != signingKey.verifyingKey } ?? false }
       output.rows([
         ("entry", "\(answer.index)\(answer.wasKnown ? " (published before)" : "")"),
         ("model digest", statement.modelDigest.hex), ("receipt", printable(receiptPath)),
         ("entry file", printable(entryPath)),
       ])
+      for other in others {
+        output.line(
+          "also claimed  at index \(other.index) by key \(other.signed?.key.keyID.short ?? "")…")
+      }
       output.document(
         "pol-publish/1",
         [
@@ -70,6 +77,7 @@ struct Publish: ParsableCommand {
           ("modelDigest", .string(statement.modelDigest.hex)),
           ("archiveRoot", .string(statement.archiveRoot.hex)),
           ("receipt", .string(receiptPath)), ("entry", .string(entryPath)),
+          ("alsoClaimedAt", .array(others.map { .int($0.index.value) })),
         ])
       return 0
     }

@@ -18,10 +18,19 @@ struct Record: ParsableCommand {
   @Option(help: ArgumentHelp("Private key, needed to begin and to finish.", valueName: "file"))
   var key: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Ledger folder: begin commits there, which proves when the run began.", valueName: "dir"))
+  var ledger: String?
+
   func run() throws {
     try Reporting.parse([]).run { output in
-      let session = RecorderSession(
-        archivePath: archive, key: try key.map { try loadSigningKey($0) })
+      let signingKey = try key.map { try loadSigningKey($0) }
+      let session = RecorderSession(archivePath: archive, key: signingKey) {
+        request throws(RecordingError) in
+        guard let ledger, let signingKey else { return nil }
+        return try logCommitment(request, key: signingKey, ledger: ledger)
+      }
       var lines = LineReader(limit: RecorderSession.lineByteLimit)
       while !session.isSealed, let line = try lines.next() {
         // A trainer that reads no more may still report: what it says is recorded.

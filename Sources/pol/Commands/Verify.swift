@@ -40,7 +40,8 @@ struct Verify: ParsableCommand {
   var acceptUnprovedStart = false
   @Option(
     help: ArgumentHelp(
-      "The archive of a rival claim, verified first; may be repeated.", valueName: "archive-or-url"))
+      "The archive of a rival claim, verified first; may be repeated.", valueName: "archive-or-url")
+  )
   var rival: [String] = []
   @Option(help: ArgumentHelp("Where tree heads are remembered.", valueName: "dir"))
   var heads: String?

@@ -18,7 +18,9 @@ struct VerdictText {
     let left = verdict.checks.filter { $0.evidence == [Verdict.endedEarly] }.map(\.name.title)
     if !left.isEmpty {
       lines.append("  -   not checked after that: ")
-      lines += wrapped(left.joined(separator: ", "), width: VerdictText.width - 6).map { "      \($0)" }
+      lines += wrapped(left.joined(separator: ", "), width: VerdictText.width - 6).map {
+        "      \($0)"
+      }
     }
     lines += [""] + coverage
     return lines
@@ -41,9 +43,12 @@ struct VerdictText {
     let pad = String(repeating: " ", count: max(1, VerdictText.indent - start.count))
     var out: [String] = []
     for sentence in check.evidence {
-      for line in wrapped(printable(sentence, limit: 600), width: VerdictText.width - VerdictText.indent) {
+      for line in wrapped(
+        printable(sentence, limit: 600), width: VerdictText.width - VerdictText.indent)
+      {
         out.append(
-          out.isEmpty ? start + pad + line : String(repeating: " ", count: VerdictText.indent) + line)
+          out.isEmpty
+            ? start + pad + line : String(repeating: " ", count: VerdictText.indent) + line)
       }
     }
     return out
