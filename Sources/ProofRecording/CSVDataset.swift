@@ -14,6 +14,8 @@ package struct CSVDataset: Sendable {
   package let featureCount: Int
   /// One more than the largest label.
   package let classCount: Int
+  /// Of all features, without sign.
+  package let largestMagnitude: Int
 
   package var heldOutCount: Int { points.count - trainingCount }
 
@@ -51,6 +53,7 @@ package struct CSVDataset: Sendable {
     }
     points = table.points
     classCount = Int(table.labels.max() ?? 0) + 1
+    largestMagnitude = max(Int(table.features.max() ?? 0), -Int(table.features.min() ?? 0))
   }
 }
 

@@ -95,7 +95,8 @@ struct PreparationOptions: ParsableArguments {
     if let batch { choices.batchSize = batch }
     return try RunSettings.forDataset(
       trainingCount: dataset.trainingCount, heldOutCount: dataset.heldOutCount,
-      featureCount: dataset.featureCount, classCount: dataset.classCount, choices: choices)
+      featureCount: dataset.featureCount, classCount: dataset.classCount,
+      largestMagnitude: dataset.largestMagnitude, choices: choices)
   }
 
   private func runPolicy() throws -> Policy {

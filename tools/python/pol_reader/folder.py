@@ -139,8 +139,6 @@ class Folder:
                 name = f"{part}/{last}" if part else last
                 if not part and is_folder and last in FOLDERS:
                     continue
-                if name == "lock" and not is_folder:
-                    continue  # the writer's, no part of the archive
                 if is_folder or not NAMES.fullmatch(name):
                     raise Refusal("malformed", ascii(name)[1:-1], "not a file of archive.md §1")
                 yield name
