@@ -79,6 +79,12 @@ let package = Package(
       name: "CryptographyTests",
       dependencies: ["Cryptography", "ProofPrimitives", "ProofTestSupport"], swiftSettings: strict),
     .testTarget(
+      name: "ProofArchiveVectorTests",
+      dependencies: [
+        "ProofArchive", "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        "ProofTestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
       name: "MerkleTreesTests", dependencies: ["MerkleTrees", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
     .testTarget(

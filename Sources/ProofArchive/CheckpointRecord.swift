@@ -109,6 +109,9 @@ package struct CheckpointRecord: Equatable, Sendable {
       sequence > 1 || self.step == 0
     else { throw ParsingError("the step count does not fit the step", at: 56) }
     signatureRoot = try reader.digest("signature root")
+    guard sequence > 1 || signatureRoot == ProofArchive.signatureRoot(of: []) else {
+      throw ParsingError("the first state used data points", at: reader.offset - Digest.byteCount)
+    }
     norms = try UpdateNorms(&reader)
     guard sequence > 1 || norms == .zero else {
       throw ParsingError("the first state has norms", at: reader.offset - UpdateNorms.byteCount)
@@ -130,7 +133,7 @@ package struct CheckpointRecord: Equatable, Sendable {
   private static func steps(
     _ reader: inout ByteReader, datasetCount: Int
   ) throws(ParsingError) -> [Step] {
-    let count = try reader.count("step count", itemByteCount: 16, limit: RecordHeader.bodyLimit / 16)
+    let count = try reader.count("step count", itemByteCount: 16)
     var steps: [Step] = []
     steps.reserveCapacity(count)
     for _ in 0..<count {
@@ -169,12 +172,15 @@ package struct CheckpointRecord: Equatable, Sendable {
       else { throw ParsingError("a role or element type is unknown", at: reader.offset - 1) }
       let rank = Int(try reader.u8("rank"))
       guard rank <= TensorSpec.rankLimit else {
-        throw ParsingError("a tensor has \(rank) dimensions", at: reader.offset - 1)
+        throw ParsingError("a tensor has \(rank) dimensions", at: reader.offset - 1, kind: .limit)
       }
       var shape: [Int] = []
       for _ in 0..<rank { shape.append(Int(clamping: try reader.u64("dimension"))) }
+      guard TensorSpec.byteCount(type, shape) != nil else {
+        throw ParsingError("a tensor's size is over the limit", at: rowOffset, kind: .limit)
+      }
       guard let spec = TensorSpec(name: name, role: role, type: type, shape: shape) else {
-        throw ParsingError("a tensor's name or shape is out of bounds", at: rowOffset)
+        throw ParsingError("a tensor has no name", at: rowOffset)
       }
       if let last = specs.last, !TensorSpec.precedes(last, spec) {
         throw ParsingError("the tensors are not in order", at: rowOffset)
@@ -184,6 +190,13 @@ package struct CheckpointRecord: Equatable, Sendable {
         ChunkLayout.Place(
           firstChunk: try reader.u32("first chunk"), offset: try reader.u32("offset")))
     }
+    guard !TensorSpec.modelNamesRepeat(specs) else {
+      throw ParsingError("a weight and a buffer have one name", at: start)
+    }
+    // A count above the limit is that, whatever else it makes wrong.
+    var ahead = reader
+    _ = try ahead.count(
+      "chunk count", itemByteCount: Digest.byteCount, limit: ChunkLayout.chunkLimit)
     // Before the layout is made, so that a claimed size cannot make it large: every chunk needs a
     // digest of 32 bytes that is still to come.
     let room = reader.remaining / Digest.byteCount

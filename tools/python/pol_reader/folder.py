@@ -15,6 +15,8 @@ NAMES = re.compile(
     r"|dataset/(points|offsets|tree\.[0-3])|packs/[0-9]{8}\.(pack|index)"
 )
 FOLDERS = ("dataset", "packs")
+# The writer's, left behind; nothing reads it.
+LOCK = "lock"
 _BLOCK = 1 << 20
 
 
@@ -137,7 +139,7 @@ class Folder:
                 os.close(base)
             for last, is_folder in found:
                 name = f"{part}/{last}" if part else last
-                if not part and is_folder and last in FOLDERS:
+                if not part and (is_folder and last in FOLDERS or last == LOCK):
                     continue
                 if is_folder or not NAMES.fullmatch(name):
                     raise Refusal("malformed", ascii(name)[1:-1], "not a file of archive.md §1")
