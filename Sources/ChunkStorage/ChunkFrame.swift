@@ -132,7 +132,8 @@ package enum ChunkFrame {
   }
 
   private static func damaged(_ place: String, _ message: String) -> StorageError {
-    StorageError(.damaged, at: place, message, remedy: "fetch the archive again or use another copy")
+    StorageError(
+      .damaged, at: place, message, remedy: "fetch the archive again or use another copy")
   }
 
   private static func tooLarge(_ place: String, _ found: Int, _ limit: Int) -> StorageError {

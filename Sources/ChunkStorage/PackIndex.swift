@@ -60,6 +60,16 @@ package struct PackIndex: Equatable, Sendable {
     return writer.bytes
   }
 
+  /// The pack length that an index of this pack states, when its checksum, magic and number are right.
+  package static func claimedPackByteCount(_ bytes: [UInt8], of number: UInt32) -> Int? {
+    guard var reader = try? checkedTable(bytes),
+      (try? reader.expect(PackIndex.magic, "magic")) != nil,
+      (try? reader.u32("pack number")) == number, (try? reader.u32("row count")) != nil,
+      let length = try? reader.u64("pack length")
+    else { return nil }
+    return Int(clamping: length)
+  }
+
   package init(parsing bytes: [UInt8]) throws(ParsingError) {
     var reader = try checkedTable(bytes)
     try reader.expect(PackIndex.magic, "magic of the pack index")

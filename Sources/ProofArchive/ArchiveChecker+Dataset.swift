@@ -46,7 +46,8 @@ extension ArchiveChecker {
     let found = try byteCountThatIs(name)
     guard found == byteCount else {
       throw ArchiveError(
-        .damaged, at: name, "it has \(found) bytes; its count of hashes or points wants \(byteCount)")
+        .damaged, at: name,
+        "it has \(found) bytes; its count of hashes or points wants \(byteCount)")
     }
     return try source.bytes(of: name, 0..<byteCount)
   }

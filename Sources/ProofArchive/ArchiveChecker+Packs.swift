@@ -37,17 +37,8 @@ extension ArchiveChecker {
       // The open pack: what a crash tore is cut when the training goes on.
       return try PackScan.rows(of: number, in: source, archiveID: opening.archiveID)
     }
-    let bytes = try ArchiveReader.whole(indexName, in: source, limit: PackIndex.byteLimit)
-    let index = try parsing(indexName) { () throws(ParsingError) in
-      try PackIndex(parsing: bytes)
-    }
-    guard index.packNumber == number else {
-      throw ArchiveError(.malformed, at: indexName, "it is the index of another pack")
-    }
-    guard index.packByteCount == total else {
-      throw ArchiveError(
-        .damaged, at: name, "it has \(total) bytes, its index says \(index.packByteCount)")
-    }
+    let index = try StateLoader.packIndex(number, source)
+    try StateLoader.comparePack(number, index.packByteCount, source)
     let rows = try PackScan.wholeRows(of: number, byteCount: total, in: source, opening: opening)
     guard PackIndex(packNumber: number, packByteCount: total, rows: rows) == index else {
       throw ArchiveError(.malformed, at: indexName, "its rows are not the frames of the pack")

@@ -130,7 +130,7 @@ extension ArchiveChecker {
       }
       try ArchiveChecker.compare(frame, number, pass.index)
       pass.previousHash = RecordHeader.hash(frame.record[...])
-      let record = try ArchiveChecker.parse(frame, number, lastHash, pass)
+      let record = try ArchiveChecker.parse(frame, number, lastHash, last, pass)
       checker.report.records += 1
       pass.previous = record
       checker.arePlacesRight(
@@ -146,23 +146,28 @@ extension ArchiveChecker {
       checker.report.chunks += record.chunks.count
       pass.previousState = state
       if let lastState, UpdateNorms(from: lastState, to: state) != record.norms {
-        throw ArchiveChecker.signed(pass.place(number), "its norms are not those of its update", pass)
+        throw ArchiveChecker.signed(
+          pass.place(number), "its norms are not those of its update", pass)
       }
     }
   }
 
-  private static func signed(_ place: String, _ message: String, _ pass: RecordsPass) -> ArchiveError {
+  private static func signed(_ place: String, _ message: String, _ pass: RecordsPass)
+    -> ArchiveError
+  {
     ArchiveError(
       .malformed, at: place, message,
       remedy: "the prover signed this: ask for a corrected archive", isSigned: pass.seal != nil)
   }
 
   private static func parse(
-    _ frame: RecordFrame, _ number: Int, _ lastHash: Digest, _ pass: RecordsPass
+    _ frame: RecordFrame, _ number: Int, _ lastHash: Digest, _ last: CheckpointRecord?,
+    _ pass: RecordsPass
   ) throws(ArchiveError) -> CheckpointRecord {
     let record = try parsing(pass.place(number), isSigned: pass.seal != nil) {
       () throws(ParsingError) in
-      try CheckpointRecord(parsing: frame.record[...], opening: pass.opening)
+      try CheckpointRecord(
+        parsing: frame.record[...], opening: pass.opening, after: last?.step)
     }
     guard record.sequence == UInt64(number), record.previous == lastHash else {
       throw signed(pass.place(number), "the record does not chain to the one before it", pass)
@@ -176,9 +181,6 @@ extension ArchiveChecker {
   ) throws(ArchiveError) {
     let number = Int(record.sequence)
     if let last {
-      guard record.firstStep == last.step else {
-        throw signed(pass.place(number), "its steps do not follow those of the record before", pass)
-      }
       let weights = record.specs.prefix { $0.role == .weight }
       guard weights.elementsEqual(last.specs.prefix { $0.role == .weight }) else {
         throw signed(pass.place(number), "its weights are not those of the record before", pass)

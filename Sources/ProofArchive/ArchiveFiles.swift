@@ -31,7 +31,8 @@ package enum ArchiveFiles {
   package static func isKnown(_ name: String) -> Bool {
     guard name.utf8.allSatisfy({ $0 < 128 }) else { return false }
     let fixed = [
-      settings, policy, claims, journal, records, recordIndex, norms, objects, seal, points, offsets,
+      settings, policy, claims, journal, records, recordIndex, norms, objects, seal, points,
+      offsets,
     ]
     if fixed.contains(name) { return true }
     // Fewer than 256^4 points have four levels.

@@ -89,8 +89,10 @@ package struct CheckpointRecord: Equatable, Sendable {
   }
 
   /// Reads a record of an archive whose opening record is known.
+  ///
+  /// - Parameter previousStep: Step of the record before, for those who know it.
   package init(
-    parsing record: ArraySlice<UInt8>, opening: OpeningRecord
+    parsing record: ArraySlice<UInt8>, opening: OpeningRecord, after previousStep: Int? = nil
   ) throws(ParsingError) {
     var reader = ByteReader(record)
     let header = try RecordHeader(&reader)
@@ -104,10 +106,14 @@ package struct CheckpointRecord: Equatable, Sendable {
       throw ParsingError("the step is over the limit", at: 48)
     }
     self.step = Int(step)
-    steps = try CheckpointRecord.steps(&reader, datasetCount: opening.datasetCount)
-    guard (sequence == 1) == steps.isEmpty, steps.count <= self.step,
-      sequence > 1 || self.step == 0
+    // Before the steps, which a false count would make something else of.
+    var ahead = reader
+    let count = Int(try ahead.u32("step count"))
+    let expected = previousStep.map { Int(step) - $0 } ?? count
+    guard (sequence == 1) == (count == 0), count <= self.step, sequence > 1 || self.step == 0,
+      count == expected
     else { throw ParsingError("the step count does not fit the step", at: 56) }
+    steps = try CheckpointRecord.steps(&reader, datasetCount: opening.datasetCount)
     signatureRoot = try reader.digest("signature root")
     guard sequence > 1 || signatureRoot == ProofArchive.signatureRoot(of: []) else {
       throw ParsingError("the first state used data points", at: reader.offset - Digest.byteCount)
@@ -118,14 +124,14 @@ package struct CheckpointRecord: Equatable, Sendable {
     }
     (specs, layout) = try CheckpointRecord.tensors(&reader, sizes: opening.sizes)
     let countOffset = reader.offset
-    let count = try reader.count(
+    let chunkCount = try reader.count(
       "chunk count", itemByteCount: Digest.byteCount, limit: ChunkLayout.chunkLimit)
-    guard count == layout.chunks.count else {
+    guard chunkCount == layout.chunks.count else {
       throw ParsingError("the chunk count is not that of the tensors", at: countOffset)
     }
     var chunks: [Digest] = []
-    chunks.reserveCapacity(count)
-    for _ in 0..<count { chunks.append(try reader.digest("chunk digest")) }
+    chunks.reserveCapacity(chunkCount)
+    for _ in 0..<chunkCount { chunks.append(try reader.digest("chunk digest")) }
     self.chunks = chunks
     try reader.finish("checkpoint record")
   }

@@ -76,8 +76,9 @@ package struct ChunkLayout: Sendable {
     var out: [UInt8] = []
     out.reserveCapacity(byteCount(ofChunk: chunk))
     for piece in chunks[chunk] {
-      out += state.tensors[piece.tensor].bytes[
-        piece.byteOffset..<piece.byteOffset + piece.byteCount]
+      out +=
+        state.tensors[piece.tensor].bytes[
+          piece.byteOffset..<piece.byteOffset + piece.byteCount]
     }
     return out
   }
@@ -97,7 +98,8 @@ package struct ChunkSizes: Hashable, Sendable {
 
   /// Nil when they break the rules of `spec/archive.md` §3.2.
   package init?(checked chunk: UInt32, small: UInt32) {
-    guard (65_536...ChunkSizes.chunkLimit).contains(chunk), chunk & (chunk - 1) == 0, small <= chunk else {
+    guard (65_536...ChunkSizes.chunkLimit).contains(chunk), chunk & (chunk - 1) == 0, small <= chunk
+    else {
       return nil
     }
     self.init(chunk: Int(chunk), small: Int(small))

@@ -22,7 +22,8 @@ package struct SaltedPoint: Equatable, Sendable {
     return signature(bytes.prefix(Digest.byteCount), bytes.dropFirst(Digest.byteCount))
   }
 
-  private static func signature(_ salt: ArraySlice<UInt8>, _ canonical: ArraySlice<UInt8>) -> Digest {
+  private static func signature(_ salt: ArraySlice<UInt8>, _ canonical: ArraySlice<UInt8>) -> Digest
+  {
     var writer = ByteWriter()
     writer.raw(salt)
     writer.u64(UInt64(canonical.count))

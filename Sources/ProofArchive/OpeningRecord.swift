@@ -108,7 +108,9 @@ package struct OpeningRecord: Equatable, Sendable {
     let headRoot = try reader.digest("head root")
     let (chunk, small) = (try reader.u32("chunk size"), try reader.u32("small limit"))
     guard let sizes = ChunkSizes(checked: chunk, small: small) else {
-      let isLarge = chunk > ChunkSizes.chunkLimit || small > chunk && ChunkSizes(checked: chunk, small: 0) != nil
+      let isLarge =
+        chunk > ChunkSizes.chunkLimit
+        || small > chunk && ChunkSizes(checked: chunk, small: 0) != nil
       throw ParsingError(
         "the chunk sizes are out of bounds", at: 360, kind: isLarge ? .limit : .malformed)
     }

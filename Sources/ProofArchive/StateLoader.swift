@@ -53,7 +53,8 @@ package final class StateLoader {
     }
     guard let state = TrainingState(tensors) else {
       throw ArchiveError(
-        .malformed, at: "\(ArchiveFiles.records), record \(checkpoint.sequence)", "two tensors share a name", isSigned: true)
+        .malformed, at: "\(ArchiveFiles.records), record \(checkpoint.sequence)",
+        "two tensors share a name", isSigned: true)
     }
     return state
   }
@@ -121,6 +122,16 @@ package final class StateLoader {
 
   private func index(_ number: UInt32) throws(ArchiveError) -> PackIndex {
     if let known = indexes[number] { return known }
+    let index = try StateLoader.packIndex(number, source)
+    if indexes.count >= StateLoader.indexLimit { indexes = [:] }
+    indexes[number] = index
+    return index
+  }
+
+  /// The index of one pack as it stands in its file.
+  static func packIndex(
+    _ number: UInt32, _ source: any ObjectSource
+  ) throws(ArchiveError) -> PackIndex {
     let name = ArchiveFiles.packIndex(number)
     let bytes = try storing { () throws(StorageError) in
       try source.readWhole(name, limit: PackIndex.byteLimit)
@@ -133,12 +144,32 @@ package final class StateLoader {
       throw ArchiveError(
         .missing, at: "\(source.location)/\(isPackThere ? name : pack)", "the file is not there")
     }
-    let index = try parsing(name) { () throws(ParsingError) in try PackIndex(parsing: bytes) }
+    let index: PackIndex
+    do throws(ArchiveError) {
+      index = try parsing(name) { () throws(ParsingError) in try PackIndex(parsing: bytes) }
+    } catch {
+      // Its rows may be beyond the pack's end because the pack's length is another (§8): asked only
+      // now, because a server would be asked once more for every pack.
+      if error.code == .malformed, let claimed = PackIndex.claimedPackByteCount(bytes, of: number) {
+        try comparePack(number, claimed, source)
+      }
+      throw error
+    }
     guard index.packNumber == number else {
       throw ArchiveError(.malformed, at: name, "it is the index of another pack")
     }
-    if indexes.count >= StateLoader.indexLimit { indexes = [:] }
-    indexes[number] = index
     return index
+  }
+
+  /// Compares a pack's length with what its index says; a pack that is not there says nothing.
+  static func comparePack(
+    _ number: UInt32, _ claimed: Int, _ source: any ObjectSource
+  ) throws(ArchiveError) {
+    let name = ArchiveFiles.pack(number)
+    let found = try storing { () throws(StorageError) in try source.byteCount(of: name) }
+    if let found, found != claimed {
+      throw ArchiveError(
+        .damaged, at: name, "it has \(found) bytes, its index says \(claimed)")
+    }
   }
 }

@@ -31,7 +31,8 @@ struct SeededGenerator: RandomNumberGenerator {
       let tables = ["seal", "objects", "norms", "records.index"]
       for turn in 0..<1000 {
         let isSealed = turn % 2 == 0
-        let file = files.filter { isSealed || !tables.contains($0) }
+        let file =
+          files.filter { isSealed || !tables.contains($0) }
           .randomElement(using: &generator) ?? "records"
         let place = URL(fileURLWithPath: "\(path)/\(file)")
         let original = try Data(contentsOf: place)
@@ -69,10 +70,13 @@ struct SeededGenerator: RandomNumberGenerator {
       bytes.removeSubrange(place..<place + count)
     default:
       // A length, count or offset field: the values at which arithmetic goes wrong.
-      let extremes: [UInt64] = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 40, 1 << 63, .max]
+      let extremes: [UInt64] = [
+        0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 40, 1 << 63, .max,
+      ]
       let value = extremes.randomElement(using: &generator) ?? 0
       let start = place & ~3
-      for position in 0..<(Bool.random(using: &generator) ? 4 : 8) where start + position < bytes.count {
+      for position in 0..<(Bool.random(using: &generator) ? 4 : 8)
+      where start + position < bytes.count {
         bytes[start + position] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(position)))
       }
     }

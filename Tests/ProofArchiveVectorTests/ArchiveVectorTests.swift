@@ -1,4 +1,5 @@
 internal import ChunkStorage
+internal import Cryptography
 internal import Foundation
 internal import ProofArchive
 internal import ProofPrimitives
@@ -67,7 +68,8 @@ struct ArchiveRefusal: Decodable, Sendable, CustomTestStringConvertible {
       }
     }
     #expect(norms == expected.norms)
-    #expect(try modelDigest(of: reader.state(reader.index.rows.count - 1).tensors) == seal.modelDigest)
+    #expect(
+      try modelDigest(of: reader.state(reader.index.rows.count - 1).tensors) == seal.modelDigest)
   }
 
   @Test("a valid archive is whole", arguments: names) func whole(name: String) throws {
@@ -101,9 +103,9 @@ struct ArchiveRefusal: Decodable, Sendable, CustomTestStringConvertible {
     try withVectorArchive(fault.base) { path in
       for edit in fault.edits { try edit.apply(to: path) }
       let findings: [ArchiveError]
-      do {
+      do throws(ArchiveError) {
         findings = try ArchiveChecker.check(path).findings.map(\.error)
-      } catch let error as ArchiveError {
+      } catch {
         findings = [error]
       }
       let first = try #require(findings.first, "accepted")
@@ -114,7 +116,8 @@ struct ArchiveRefusal: Decodable, Sendable, CustomTestStringConvertible {
         #expect([.malformed, .limit].contains(finding.code), "\(finding)")
       }
       if ["missing", "damaged", "io"].contains(fault.expect) && fault.edits.count == 1 {
-        #expect(!findings.contains { $0.isSigned }, "plain damage is nobody's statement: \(findings)")
+        #expect(
+          !findings.contains { $0.isSigned }, "plain damage is nobody's statement: \(findings)")
       }
     }
   }

@@ -72,10 +72,11 @@ struct ModelVector: Decodable {
   @Test("points have these canonical bytes, salts and signatures") func points() throws {
     for row in try vectors().points {
       let type = try #require(ElementType(rawValue: row.elementType))
-      let point = try #require(
-        DataPoint(
-          type: type, shape: row.shape.compactMap { Int($0) }, bytes: row.elements.bytes,
-          label: try #require(Int64(row.label))), "\(row.id)")
+      let label = try #require(Int64(row.label))
+      let made = DataPoint(
+        type: type, shape: row.shape.compactMap { Int($0) }, bytes: row.elements.bytes, label: label
+      )
+      let point = try #require(made, "\(row.id)")
       #expect(point.canonicalBytes == row.canonical.bytes, "\(row.id)")
       #expect(try DataPoint(parsing: row.canonical.bytes[...]) == point, "\(row.id)")
       for signature in row.signatures {
@@ -84,7 +85,8 @@ struct ModelVector: Decodable {
         #expect(salted.signature.hex == signature.signature)
         #expect(SaltedPoint.signature(ofEncoded: salted.encoded[...])?.hex == signature.signature)
         if signature.secret.allSatisfy({ $0 == "0" }) {
-          #expect(DatasetSecret.open.salt(of: try #require(Int(signature.index))) == salt)
+          let index = try #require(Int(signature.index))
+          #expect(DatasetSecret.open.salt(of: index) == salt)
         }
       }
     }
@@ -95,7 +97,7 @@ struct ModelVector: Decodable {
       do {
         _ = try DataPoint(parsing: row.bytes.bytes[...])
         Issue.record("\(row.id) is accepted")
-      } catch let error as ParsingError {
+      } catch {
         #expect("\(error.kind)" == row.expect, "\(row.id)")
       }
     }
@@ -103,7 +105,8 @@ struct ModelVector: Decodable {
 
   @Test("roots and levels are these") func roots() throws {
     for row in try vectors().roots {
-      let points = (0..<(try #require(Int(row.count)))).map { index in
+      let count = try #require(Int(row.count))
+      let points = (0..<count).map { index in
         DataPoint(
           type: .u8, shape: [2], bytes: [UInt8(index & 255), UInt8(index >> 8)],
           label: Int64(index))
@@ -122,9 +125,10 @@ struct ModelVector: Decodable {
       let path = row.path.compactMap { Digest(hex: $0) }
       let index = try #require(Int(row.index))
       let count = try #require(Int(row.count))
+      let root = try #require(Digest(hex: row.root))
       let isValid = InclusionProof(hashes: path).isValid(
         leafHash: MerkleTree.leafHash(of: row.signature.bytes), index: LeafIndex(index),
-        size: TreeSize(count), root: try #require(Digest(hex: row.root)))
+        size: TreeSize(count), root: root)
       #expect(isValid == row.valid, "\(row.id)")
     }
   }
@@ -132,11 +136,12 @@ struct ModelVector: Decodable {
   @Test("models have these digests") func models() throws {
     for model in try TestVectors.cases("archive/models.json", of: ModelVector.self) {
       let tensors = try model.tensors.map { row in
-        let spec = TensorSpec(
-          name: row.name, role: try #require(TensorRole(rawValue: row.role)),
-          type: try #require(ElementType(rawValue: row.elementType)),
-          shape: row.shape.compactMap { Int($0) })
-        let tensor = try #require(Tensor(try #require(spec), bytes: row.bytes.bytes))
+        let role = try #require(TensorRole(rawValue: row.role))
+        let type = try #require(ElementType(rawValue: row.elementType))
+        let spec = try #require(
+          TensorSpec(
+            name: row.name, role: role, type: type, shape: row.shape.compactMap { Int($0) }))
+        let tensor = try #require(Tensor(spec, bytes: row.bytes.bytes))
         #expect(tensor.digest.hex == row.digest, "\(model.id), \(row.name)")
         return tensor
       }
@@ -146,8 +151,8 @@ struct ModelVector: Decodable {
 
   @Test("names that differ in bytes are different names") func nameBytes() throws {
     func tensor(_ name: String, _ role: TensorRole = .weight, _ byte: UInt8 = 1) throws -> Tensor {
-      let spec = TensorSpec(name: name, role: role, type: .u8, shape: [1])
-      return try #require(Tensor(try #require(spec), bytes: [byte]))
+      let spec = try #require(TensorSpec(name: name, role: role, type: .u8, shape: [1]))
+      return try #require(Tensor(spec, bytes: [byte]))
     }
     // U+00E9, and e with U+0301: one text to Unicode, two names here.
     let (composed, decomposed) = ("\u{e9}", "e\u{301}")
