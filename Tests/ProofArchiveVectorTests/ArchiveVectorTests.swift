@@ -96,6 +96,23 @@ struct ArchiveRefusal: Decodable, Sendable, CustomTestStringConvertible {
     }
   }
 
+  @Test(
+    "false norms and signature roots are signed findings, which the reader leaves to the verifier",
+    arguments: refusals.filter {
+      ["checkpoint-norms-l1", "checkpoint-signature-root", "norms-row"].contains($0.id)
+    })
+  func leftToVerifier(fault: ArchiveRefusal) throws {
+    try withVectorArchive(fault.base) { path in
+      for edit in fault.edits { try edit.apply(to: path) }
+      let reader = try ArchiveReader(DirectoryObjectSource(path))
+      _ = try reader.normsTable()
+      for number in 1..<reader.index.rows.count { _ = try reader.state(number) }
+      let findings = try ArchiveChecker.check(path).findings.map(\.error)
+      #expect(!findings.isEmpty)
+      #expect(findings.allSatisfy { $0.isSigned && $0.code == .malformed }, "\(findings)")
+    }
+  }
+
   @Test("all refusals were read") func refusalsRead() { #expect(Self.refusals.count >= 281) }
 
   @Test("a fault is refused as the spec names it", arguments: refusals)
