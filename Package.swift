@@ -93,6 +93,12 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "ProofArchiveVectorTests",
+      dependencies: [
+        "ProofArchive", "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        "ProofTestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
       name: "MerkleTreesTests", dependencies: ["MerkleTrees", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
     .testTarget(

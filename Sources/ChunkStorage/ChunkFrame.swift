@@ -41,46 +41,54 @@ package enum ChunkFrame {
     return writer.bytes
   }
 
-  /// The header of the frame at the start of `bytes`: how long the whole frame is.
-  package static func frameByteCount(header bytes: [UInt8], at place: String) throws(StorageError)
-    -> Int
-  {
-    headerByteCount + (try Header(bytes, at: place)).payloadByteCount
+  /// How long the frame with this header is, which is not checked yet; `.limit` above `rawLimit`.
+  package static func frameByteCount(
+    header bytes: [UInt8], rawLimit: Int = rawByteLimit, at place: String
+  ) throws(StorageError) -> Int {
+    let header = try Header(bytes, at: place)
+    guard header.payloadByteCount <= rawLimit else {
+      throw tooLarge(place, header.payloadByteCount, rawLimit)
+    }
+    return headerByteCount + header.payloadByteCount
   }
 
   /// The raw bytes of one whole frame. Allocates at most `rawLimit`.
+  ///
+  /// The checksum is compared before anything that it covers is believed (`spec/archive.md` §8).
   package static func decode(
     _ frame: [UInt8], rawLimit: Int, at place: String
   ) throws(StorageError) -> [UInt8] {
     let header = try Header(frame, at: place)
-    guard frame.count == headerByteCount + header.payloadByteCount else {
-      throw damaged(place, "the frame is \(frame.count) bytes, its header says otherwise")
-    }
     let payload = frame[headerByteCount...]
     let crc = crc32c(payload, after: crc32c(frame[0..<12]))
     guard crc == header.crc else {
       throw damaged(place, "the checksum does not match")
     }
-    guard header.rawByteCount <= rawLimit else {
+    guard header.hasMagic else { throw malformed(place, "there is no chunk frame") }
+    guard header.codec <= codecLZ4 else {
       throw StorageError(
-        .limit, at: place, "a chunk claims \(header.rawByteCount) bytes, the limit is \(rawLimit)",
-        remedy: "this archive was not written by pol; do not use it")
+        .unsupported, at: place, "codec \(header.codec) is not known to this version",
+        remedy: "read it with a newer pol")
     }
+    let largest = max(header.rawByteCount, header.payloadByteCount)
+    guard largest <= rawLimit else { throw tooLarge(place, largest, rawLimit) }
+    guard header.parameter == 0, header.payloadByteCount == payload.count,
+      header.payloadByteCount >= 1, header.rawByteCount >= 1
+    else { throw malformed(place, "the frame's parameter or lengths are not valid") }
     switch header.codec {
     case codecStored:
       guard header.rawByteCount == header.payloadByteCount else {
         throw malformed(place, "a stored chunk has two lengths")
       }
       return Array(payload)
-    case codecLZ4:
-      guard header.rawByteCount > header.payloadByteCount,
-        header.rawByteCount <= header.payloadByteCount * expansionLimit
-      else { throw malformed(place, "the lengths are not those of an LZ4 block") }
-      return try decompress(payload, count: header.rawByteCount, at: place)
     default:
-      throw StorageError(
-        .unsupported, at: place, "codec \(header.codec) is not known to this version",
-        remedy: "read it with a newer pol")
+      guard header.rawByteCount > header.payloadByteCount else {
+        throw malformed(place, "the lengths are not those of an LZ4 block")
+      }
+      guard header.rawByteCount <= header.payloadByteCount * expansionLimit else {
+        throw tooLarge(place, header.rawByteCount, header.payloadByteCount * expansionLimit)
+      }
+      return try decompress(payload, count: header.rawByteCount, at: place)
     }
   }
 
@@ -101,7 +109,9 @@ package enum ChunkFrame {
   }
 
   private struct Header {
+    let hasMagic: Bool
     let codec: UInt8
+    let parameter: UInt8
     let payloadByteCount: Int
     let rawByteCount: Int
     let crc: UInt32
@@ -109,20 +119,14 @@ package enum ChunkFrame {
     init(_ bytes: [UInt8], at place: String) throws(StorageError) {
       var reader = ByteReader(bytes)
       do throws(ParsingError) {
-        guard try reader.u16("frame magic") == magic else {
-          throw ParsingError("there is no chunk frame", at: 0)
-        }
+        hasMagic = try reader.u16("frame magic") == magic
         codec = try reader.u8("codec")
-        guard try reader.u8("parameter") == 0 else {
-          throw ParsingError("the codec parameter is not 0", at: 3)
-        }
+        parameter = try reader.u8("parameter")
         payloadByteCount = Int(try reader.u32("payload length"))
         rawByteCount = Int(try reader.u32("raw length"))
         crc = try reader.u32("checksum")
-        guard payloadByteCount >= 1, payloadByteCount <= ChunkFrame.rawByteLimit, rawByteCount >= 1
-        else { throw ParsingError("a length is out of bounds", at: 4) }
       } catch {
-        throw malformed(place, "\(error.reason) (byte \(error.offset))")
+        throw damaged(place, "\(error.reason) (byte \(error.offset))")
       }
     }
   }
@@ -130,6 +134,12 @@ package enum ChunkFrame {
   private static func damaged(_ place: String, _ message: String) -> StorageError {
     StorageError(
       .damaged, at: place, message, remedy: "fetch the archive again or use another copy")
+  }
+
+  private static func tooLarge(_ place: String, _ found: Int, _ limit: Int) -> StorageError {
+    StorageError(
+      .limit, at: place, "a chunk claims \(found) bytes, the limit is \(limit)",
+      remedy: "this archive was not written by pol; do not use it")
   }
 
   private static func malformed(_ place: String, _ message: String) -> StorageError {

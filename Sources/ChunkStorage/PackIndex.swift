@@ -20,9 +20,8 @@ package struct PackIndex: Equatable, Sendable {
   private static let rowByteCount = 40
   /// 1 GiB: offsets fit 32 bits with room, and one index fits in memory many times over.
   package static let packByteLimit = 1 << 30
-  /// A pack of the largest size, full of the smallest frames that a writer makes of whole chunks,
-  /// stays far below; an index at this limit is 40 MiB.
-  private static let rowLimit = 1 << 20
+  /// More than a pack of 64 MiB has frames of the smallest kind; an index at this limit is 160 MiB.
+  private static let rowLimit = 1 << 22
   package static let byteLimit = 32 + rowLimit * rowByteCount
 
   package let packNumber: UInt32
@@ -61,18 +60,27 @@ package struct PackIndex: Equatable, Sendable {
     return writer.bytes
   }
 
+  /// The pack length that an index of this pack states, when its checksum, magic and number are right.
+  package static func claimedPackByteCount(_ bytes: [UInt8], of number: UInt32) -> Int? {
+    guard var reader = try? checkedTable(bytes),
+      (try? reader.expect(PackIndex.magic, "magic")) != nil,
+      (try? reader.u32("pack number")) == number, (try? reader.u32("row count")) != nil,
+      let length = try? reader.u64("pack length")
+    else { return nil }
+    return Int(clamping: length)
+  }
+
   package init(parsing bytes: [UInt8]) throws(ParsingError) {
-    var reader = ByteReader(bytes)
+    var reader = try checkedTable(bytes)
     try reader.expect(PackIndex.magic, "magic of the pack index")
     packNumber = try reader.u32("pack number")
-    let count = try reader.count(
-      "row count", itemByteCount: 0, limit: PackIndex.rowLimit)
+    let count = Int(try reader.u32("row count"))
     let length = try reader.u64("pack length")
     guard length <= UInt64(PackIndex.packByteLimit) else {
-      throw ParsingError("the pack length is over the limit", at: 16)
+      throw ParsingError("the pack length is over the limit", at: 16, kind: .limit)
     }
     packByteCount = Int(length)
-    guard reader.remaining == count * PackIndex.rowByteCount + 4 else {
+    guard reader.remaining == count * PackIndex.rowByteCount else {
       throw ParsingError("the pack index does not hold its \(count) rows", at: reader.offset)
     }
     var rows: [Row] = []
@@ -91,10 +99,19 @@ package struct PackIndex: Equatable, Sendable {
       }
       rows.append(row)
     }
-    let crc = crc32c(bytes[0..<reader.offset])
-    guard try reader.u32("checksum") == crc else {
-      throw ParsingError("the checksum does not match", at: reader.offset - 4, kind: .damaged)
-    }
     self.rows = rows
   }
+}
+
+/// A reader over a table that ends in the CRC-32C of all before, which is compared first.
+package func checkedTable(_ bytes: [UInt8]) throws(ParsingError) -> ByteReader {
+  let end = bytes.count - 4
+  guard end >= 0 else {
+    throw ParsingError("a table is too short for its checksum", at: 0, kind: .damaged)
+  }
+  var checksum = ByteReader(bytes[end...])
+  guard try checksum.u32("checksum") == crc32c(bytes[..<end]) else {
+    throw ParsingError("the checksum does not match", at: end, kind: .damaged)
+  }
+  return ByteReader(bytes[..<end])
 }

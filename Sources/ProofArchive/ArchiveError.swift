@@ -3,8 +3,9 @@ internal import ProofPrimitives
 
 /// Why an archive could not be read or written (`spec/archive.md` §8).
 ///
-/// `malformed` with `isSigned` is a statement of the prover's that breaks the format; all other codes
-/// say that bytes are not there, or are not those that were signed.
+/// `malformed` or `limit` with `isSigned` is a statement of the prover's that breaks the format; all
+/// else says that bytes are not there, are not those that were signed, or are not understood.
+/// `place` begins with the file, by its name in the archive or whole path; after `, ` it says where.
 package struct ArchiveError: Error, Sendable, CustomStringConvertible {
   package typealias Code = StorageError.Code
 
@@ -54,12 +55,32 @@ func parsing<Value>(
       case .malformed: .malformed
       case .unsupported: .unsupported
       case .damaged: .damaged
+      case .limit: .limit
       }
+    // What this reader does not know, and what changed, is nobody's false statement.
+    let isSigned = isSigned && (code == .malformed || code == .limit)
     throw ArchiveError(
       code, at: "\(place), byte \(error.offset)", error.reason,
       remedy: isSigned
         ? "the prover signed this: ask for a corrected archive"
         : "fetch the archive again, or run `pol check` to list what is intact",
       isSigned: isSigned)
+  }
+}
+
+extension ObjectSource {
+  /// The bytes of `range`; a file that ends before is damaged, and only a whole one is missing
+  /// (`spec/archive.md` §8).
+  func bytes(of name: String, _ range: Range<Int>) throws(ArchiveError) -> [UInt8] {
+    do throws(StorageError) {
+      return try read(name, range: range)
+    } catch {
+      guard error.code == .missing,
+        let found = try storing({ () throws(StorageError) in try byteCount(of: name) })
+      else { throw ArchiveError(error) }
+      throw ArchiveError(
+        .damaged, at: "\(location)/\(name)",
+        "bytes \(range.lowerBound)..<\(range.upperBound) are named and there are \(found)")
+    }
   }
 }

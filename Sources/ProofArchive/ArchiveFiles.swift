@@ -14,8 +14,8 @@ package enum ArchiveFiles {
   package static let points = "dataset/points"
   package static let offsets = "dataset/offsets"
 
-  /// 2^32 points have five levels of 256.
-  static let treeLevelCount = 5
+  /// Fewer than 256^4 points have four levels.
+  static let treeLevelCount = 4
 
   package static func tree(level: Int) -> String { "dataset/tree.\(level)" }
   package static func pack(_ number: UInt32) -> String { "packs/\(digits(number)).pack" }
@@ -26,8 +26,12 @@ package enum ArchiveFiles {
     return String(repeating: "0", count: max(0, 8 - text.count)) + text
   }
 
+  /// Eight decimal digits.
+  package static let packNumberLimit: UInt32 = 99_999_999
+
   /// Whether a name is one that a version 1 archive may hold.
   package static func isKnown(_ name: String) -> Bool {
+    guard name.utf8.allSatisfy({ $0 < 128 }) else { return false }
     let fixed = [
       settings, policy, claims, journal, records, recordIndex, norms, objects, seal, points,
       offsets,
@@ -36,7 +40,7 @@ package enum ArchiveFiles {
     if (0..<treeLevelCount).contains(where: { tree(level: $0) == name }) { return true }
     guard name.hasPrefix("packs/") else { return false }
     let number = name.dropFirst(6).prefix { $0.isASCII && $0.isNumber }
-    guard let value = UInt32(number) else { return false }
+    guard let value = UInt32(number), value <= packNumberLimit else { return false }
     return name == pack(value) || name == packIndex(value)
   }
 }

@@ -31,29 +31,12 @@ package final class ArchiveReader {
   package init(_ source: any ObjectSource) throws(ArchiveError) {
     self.source = source
     let seal = try ArchiveReader.seal(in: source)
-    guard seal.isSignatureValid else {
-      throw ArchiveError(
-        .damaged, at: "\(source.location)/\(ArchiveFiles.seal)",
-        "the seal's signature is not its key's")
-    }
-    let table = try ArchiveReader.whole(
-      ArchiveFiles.recordIndex, in: source, limit: RecordIndex.byteLimit)
-    index = try parsing(ArchiveFiles.recordIndex) { () throws(ParsingError) in
-      try RecordIndex(parsing: table)
-    }
-    guard index.rows.count == seal.recordCount, index.root == seal.archiveRoot,
-      index.rows.last?.hash == seal.finalRecord
-    else {
-      throw ArchiveError(
-        .damaged, at: ArchiveFiles.recordIndex, "the record hashes do not give the archive root")
-    }
+    index = try ArchiveReader.index(source, seal)
     self.seal = seal
     tornTail = nil
     opening = try ArchiveReader.opening(source, index)
     guard opening.archiveID == seal.archiveID else {
-      throw ArchiveError(
-        .malformed, at: "record 0", "the archive id is not the seal's",
-        remedy: "the prover signed this: ask for a corrected archive", isSigned: true)
+      throw ArchiveReader.falseSeal("the archive id is not that of record 0")
     }
     (settings, policy) = try ArchiveReader.texts(source, opening)
     dataset = DatasetReader(
@@ -76,17 +59,50 @@ package final class ArchiveReader {
     loader = StateLoader(source: source, opening: opening, indexes: kept.allIndexes)
   }
 
-  /// The seal as it stands, parsed and not yet judged.
+  /// The seal with its signature checked: its fields are what the holder of its key said.
   package static func seal(in source: any ObjectSource) throws(ArchiveError) -> Seal {
-    let bytes = try storing { () throws(StorageError) in
-      try source.readWhole(ArchiveFiles.seal, limit: Seal.byteCount)
+    let place = "\(source.location)/\(ArchiveFiles.seal)"
+    let bytes: [UInt8]?
+    do throws(StorageError) {
+      bytes = try source.readWhole(ArchiveFiles.seal, limit: Seal.byteCount)
+    } catch {
+      guard error.code == .limit else { throw ArchiveError(error) }
+      throw ArchiveError(.damaged, at: place, "the seal is longer than \(Seal.byteCount) bytes")
     }
     guard let bytes else {
       throw ArchiveError(
-        .missing, at: "\(source.location)/\(ArchiveFiles.seal)", "the archive has no seal",
+        .missing, at: place, "the archive has no seal",
         remedy: "check the path; an unfinished archive is sealed with `pol seal`")
     }
-    return try parsing(ArchiveFiles.seal) { () throws(ParsingError) in try Seal(parsing: bytes) }
+    try parsing(place) { () throws(ParsingError) in try Seal.checkSignature(bytes) }
+    return try parsing(place, isSigned: true) { () throws(ParsingError) in
+      try Seal(parsing: bytes)
+    }
+  }
+
+  /// A field of a signed seal that does not fit what it signs.
+  static func falseSeal(_ message: String) -> ArchiveError {
+    ArchiveError(
+      .malformed, at: ArchiveFiles.seal, message,
+      remedy: "the prover signed this: ask for a corrected archive", isSigned: true)
+  }
+
+  /// The record hashes, whose root is the signed one; their places are hints.
+  static func index(
+    _ source: any ObjectSource, _ seal: Seal
+  ) throws(ArchiveError) -> RecordIndex {
+    let table = try whole(ArchiveFiles.recordIndex, in: source, limit: RecordIndex.byteLimit)
+    let index = try parsing(ArchiveFiles.recordIndex) { () throws(ParsingError) in
+      try RecordIndex(parsing: table)
+    }
+    guard index.root == seal.archiveRoot else {
+      throw ArchiveError(
+        .damaged, at: ArchiveFiles.recordIndex, "the record hashes do not give the archive root")
+    }
+    guard index.rows.count == seal.recordCount, index.rows.last?.hash == seal.finalRecord else {
+      throw falseSeal("the record count or the final record is not that of the archive root")
+    }
+    return index
   }
 
   static func whole(
@@ -108,9 +124,13 @@ package final class ArchiveReader {
       throw ArchiveError(.damaged, at: ArchiveFiles.recordIndex, "there are no records")
     }
     let frame = try frame(row, number: 0, in: source)
-    return try parsing("record 0", isSigned: true) { () throws(ParsingError) in
+    return try parsing(recordPlace(0), isSigned: true) { () throws(ParsingError) in
       try OpeningRecord(parsing: frame.record[...])
     }
+  }
+
+  static func recordPlace(_ number: Int) -> String {
+    "\(ArchiveFiles.records), record \(number)"
   }
 
   static func texts(
@@ -132,21 +152,20 @@ package final class ArchiveReader {
   private static func frame(
     _ row: RecordIndex.Row, number: Int, in source: any ObjectSource
   ) throws(ArchiveError) -> RecordFrame {
-    let bytes = try storing { () throws(StorageError) in
-      try source.read(ArchiveFiles.records, range: row.offset..<row.offset + row.frameByteCount)
-    }
+    let bytes = try source.bytes(
+      of: ArchiveFiles.records, row.offset..<row.offset + row.frameByteCount)
     return try checked(bytes, row, number)
   }
 
   private static func checked(
     _ bytes: [UInt8], _ row: RecordIndex.Row, _ number: Int
   ) throws(ArchiveError) -> RecordFrame {
-    let frame = try parsing("record \(number)") { () throws(ParsingError) in
+    let frame = try parsing(recordPlace(number)) { () throws(ParsingError) in
       try RecordFrame(parsing: bytes)
     }
     guard RecordHeader.hash(frame.record[...]) == row.hash else {
       throw ArchiveError(
-        .damaged, at: "record \(number)", "the record is not the one in the archive root")
+        .damaged, at: recordPlace(number), "the record is not the one in the archive root")
     }
     return frame
   }
@@ -157,7 +176,8 @@ package final class ArchiveReader {
   /// Record `number`, from 1, checked against its hash; its chain link checked too.
   package func checkpoint(_ number: Int) throws(ArchiveError) -> CheckpointRecord {
     let frame = try loadFrame(number)
-    let record = try parsing("record \(number)", isSigned: seal != nil) {
+    let place = ArchiveReader.recordPlace(number)
+    let record = try parsing(place, isSigned: seal != nil) {
       () throws(ParsingError) in
       try CheckpointRecord(parsing: frame.record[...], opening: opening)
     }
@@ -165,7 +185,7 @@ package final class ArchiveReader {
       number == 1 || record.firstStep >= 0
     else {
       throw ArchiveError(
-        .malformed, at: "record \(number)", "the record does not chain to the one before it",
+        .malformed, at: place, "the record does not chain to the one before it",
         remedy: "the prover signed this: ask for a corrected archive", isSigned: seal != nil)
     }
     return record
@@ -178,9 +198,8 @@ package final class ArchiveReader {
     guard let start = rows.first?.offset, let last = rows.last,
       zip(rows, rows.dropFirst()).allSatisfy({ $0.offset + $0.frameByteCount == $1.offset })
     else { return }
-    let bytes = try storing { () throws(StorageError) in
-      try source.read(ArchiveFiles.records, range: start..<last.offset + last.frameByteCount)
-    }
+    let bytes = try source.bytes(
+      of: ArchiveFiles.records, start..<last.offset + last.frameByteCount)
     frames = [:]
     for (number, row) in zip(numbers, rows) {
       let from = row.offset - start
@@ -201,14 +220,22 @@ package final class ArchiveReader {
   ) throws(ArchiveError) -> TrainingState {
     let record = try checkpoint(number)
     let frame = try loadFrame(number)
-    let envelope = try parsing("envelope of record \(number)") { () throws(ParsingError) in
-      try Envelope(parsing: frame.envelope[...])
+    let envelope = try parsing("\(ArchiveReader.recordPlace(number)), envelope") {
+      () throws(ParsingError) in
+      try Envelope(
+        parsing: frame.envelope[...], chunks: record.chunks, archiveID: opening.archiveID)
     }
     return try loader.state(of: record, envelope: envelope, roles: roles)
   }
 
   /// The norms of all segments, checked against the digest in the seal.
   package func normsTable() throws(ArchiveError) -> NormsTable {
+    try ArchiveReader.normsTable(source, seal)
+  }
+
+  static func normsTable(
+    _ source: any ObjectSource, _ seal: Seal?
+  ) throws(ArchiveError) -> NormsTable {
     let bytes = try ArchiveReader.whole(
       ArchiveFiles.norms, in: source, limit: NormsTable.byteLimit)
     if let seal, NormsTable.digest(bytes) != seal.normsDigest {
@@ -218,25 +245,24 @@ package final class ArchiveReader {
     let table = try parsing(ArchiveFiles.norms, isSigned: seal != nil) {
       () throws(ParsingError) in try NormsTable(parsing: bytes)
     }
-    guard table.rows.count == segmentCount else {
+    if let seal, table.rows.count != seal.segmentCount {
       throw ArchiveError(
-        .malformed, at: ArchiveFiles.norms, "not one row for each segment", isSigned: seal != nil)
+        .malformed, at: ArchiveFiles.norms, "not one row for each segment", isSigned: true)
     }
     return table
   }
 
   /// Bytes of all published files, by the object table, which is checked against the seal.
   package func storedByteCount() throws(ArchiveError) -> Int {
-    let bytes = try ArchiveReader.whole(
-      ArchiveFiles.objects, in: source, limit: ObjectTable.byteLimit)
-    let table = try parsing(ArchiveFiles.objects) { () throws(ParsingError) in
-      try ObjectTable(parsing: bytes)
+    guard let seal else {
+      throw ArchiveError(.missing, at: ArchiveFiles.seal, "the archive is not sealed")
     }
-    guard let seal, table.root == seal.objectRoot, table.rows.count == seal.objectCount else {
-      throw ArchiveError(
-        .damaged, at: ArchiveFiles.objects, "the object table is not the one that the seal names")
+    let (table, byteCount) = try ObjectTable.load(source, seal)
+    return table.rows.reduce(byteCount + Seal.byteCount) {
+      // A false length may be as large as can be written.
+      let (sum, overflow) = $0.addingReportingOverflow($1.byteCount)
+      return overflow ? Int.max : sum
     }
-    return table.rows.reduce(bytes.count + Seal.byteCount) { $0 + $1.byteCount }
   }
 
   /// What the prover says of the result; nil when nothing.
@@ -256,12 +282,12 @@ package final class ArchiveReader {
     let record = try checkpoint(number)
     let own = record.specs.filter { $0.role == .weight || $0.role == .buffer }
     // Roles of a file's tensors are not known: they are taken from the record by name.
-    var byName: [String: Tensor] = [:]
-    for tensor in tensors { byName[tensor.spec.name] = tensor }
+    var byName: [[UInt8]: Tensor] = [:]
+    for tensor in tensors { byName[Array(tensor.spec.name.utf8)] = tensor }
     guard byName.count == tensors.count, own.count == tensors.count else { return false }
     var renamed: [Tensor] = []
     for spec in own {
-      guard let found = byName[spec.name], found.spec.type == spec.type,
+      guard let found = byName[Array(spec.name.utf8)], found.spec.type == spec.type,
         found.spec.shape == spec.shape, let tensor = Tensor(spec, bytes: found.bytes)
       else { return false }
       renamed.append(tensor)

@@ -89,8 +89,10 @@ package struct CheckpointRecord: Equatable, Sendable {
   }
 
   /// Reads a record of an archive whose opening record is known.
+  ///
+  /// - Parameter previousStep: Step of the record before, for those who know it.
   package init(
-    parsing record: ArraySlice<UInt8>, opening: OpeningRecord
+    parsing record: ArraySlice<UInt8>, opening: OpeningRecord, after previousStep: Int? = nil
   ) throws(ParsingError) {
     var reader = ByteReader(record)
     let header = try RecordHeader(&reader)
@@ -104,25 +106,32 @@ package struct CheckpointRecord: Equatable, Sendable {
       throw ParsingError("the step is over the limit", at: 48)
     }
     self.step = Int(step)
-    steps = try CheckpointRecord.steps(&reader, datasetCount: opening.datasetCount)
-    guard (sequence == 1) == steps.isEmpty, steps.count <= self.step,
-      sequence > 1 || self.step == 0
+    // Before the steps, which a false count would make something else of.
+    var ahead = reader
+    let count = Int(try ahead.u32("step count"))
+    let expected = previousStep.map { Int(step) - $0 } ?? count
+    guard (sequence == 1) == (count == 0), count <= self.step, sequence > 1 || self.step == 0,
+      count == expected
     else { throw ParsingError("the step count does not fit the step", at: 56) }
+    steps = try CheckpointRecord.steps(&reader, datasetCount: opening.datasetCount)
     signatureRoot = try reader.digest("signature root")
+    guard sequence > 1 || signatureRoot == ProofArchive.signatureRoot(of: []) else {
+      throw ParsingError("the first state used data points", at: reader.offset - Digest.byteCount)
+    }
     norms = try UpdateNorms(&reader)
     guard sequence > 1 || norms == .zero else {
       throw ParsingError("the first state has norms", at: reader.offset - UpdateNorms.byteCount)
     }
     (specs, layout) = try CheckpointRecord.tensors(&reader, sizes: opening.sizes)
     let countOffset = reader.offset
-    let count = try reader.count(
+    let chunkCount = try reader.count(
       "chunk count", itemByteCount: Digest.byteCount, limit: ChunkLayout.chunkLimit)
-    guard count == layout.chunks.count else {
+    guard chunkCount == layout.chunks.count else {
       throw ParsingError("the chunk count is not that of the tensors", at: countOffset)
     }
     var chunks: [Digest] = []
-    chunks.reserveCapacity(count)
-    for _ in 0..<count { chunks.append(try reader.digest("chunk digest")) }
+    chunks.reserveCapacity(chunkCount)
+    for _ in 0..<chunkCount { chunks.append(try reader.digest("chunk digest")) }
     self.chunks = chunks
     try reader.finish("checkpoint record")
   }
@@ -130,8 +139,7 @@ package struct CheckpointRecord: Equatable, Sendable {
   private static func steps(
     _ reader: inout ByteReader, datasetCount: Int
   ) throws(ParsingError) -> [Step] {
-    let count = try reader.count(
-      "step count", itemByteCount: 16, limit: RecordHeader.bodyLimit / 16)
+    let count = try reader.count("step count", itemByteCount: 16)
     var steps: [Step] = []
     steps.reserveCapacity(count)
     for _ in 0..<count {
@@ -170,12 +178,15 @@ package struct CheckpointRecord: Equatable, Sendable {
       else { throw ParsingError("a role or element type is unknown", at: reader.offset - 1) }
       let rank = Int(try reader.u8("rank"))
       guard rank <= TensorSpec.rankLimit else {
-        throw ParsingError("a tensor has \(rank) dimensions", at: reader.offset - 1)
+        throw ParsingError("a tensor has \(rank) dimensions", at: reader.offset - 1, kind: .limit)
       }
       var shape: [Int] = []
       for _ in 0..<rank { shape.append(Int(clamping: try reader.u64("dimension"))) }
+      guard TensorSpec.byteCount(type, shape) != nil else {
+        throw ParsingError("a tensor's size is over the limit", at: rowOffset, kind: .limit)
+      }
       guard let spec = TensorSpec(name: name, role: role, type: type, shape: shape) else {
-        throw ParsingError("a tensor's name or shape is out of bounds", at: rowOffset)
+        throw ParsingError("a tensor has no name", at: rowOffset)
       }
       if let last = specs.last, !TensorSpec.precedes(last, spec) {
         throw ParsingError("the tensors are not in order", at: rowOffset)
@@ -185,6 +196,13 @@ package struct CheckpointRecord: Equatable, Sendable {
         ChunkLayout.Place(
           firstChunk: try reader.u32("first chunk"), offset: try reader.u32("offset")))
     }
+    guard !TensorSpec.modelNamesRepeat(specs) else {
+      throw ParsingError("a weight and a buffer have one name", at: start)
+    }
+    // A count above the limit is that, whatever else it makes wrong.
+    var ahead = reader
+    _ = try ahead.count(
+      "chunk count", itemByteCount: Digest.byteCount, limit: ChunkLayout.chunkLimit)
     // Before the layout is made, so that a claimed size cannot make it large: every chunk needs a
     // digest of 32 bytes that is still to come.
     let room = reader.remaining / Digest.byteCount

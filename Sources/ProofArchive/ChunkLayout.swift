@@ -88,6 +88,7 @@ package struct ChunkLayout: Sendable {
 package struct ChunkSizes: Hashable, Sendable {
   package let chunk: Int
   package let small: Int
+  static let chunkLimit: UInt32 = 1_048_576
   package static let standard = ChunkSizes(chunk: 262_144, small: 65_536)
 
   private init(chunk: Int, small: Int) {
@@ -97,7 +98,8 @@ package struct ChunkSizes: Hashable, Sendable {
 
   /// Nil when they break the rules of `spec/archive.md` §3.2.
   package init?(checked chunk: UInt32, small: UInt32) {
-    guard (65_536...1_048_576).contains(chunk), chunk & (chunk - 1) == 0, small <= chunk else {
+    guard (65_536...ChunkSizes.chunkLimit).contains(chunk), chunk & (chunk - 1) == 0, small <= chunk
+    else {
       return nil
     }
     self.init(chunk: Int(chunk), small: Int(small))

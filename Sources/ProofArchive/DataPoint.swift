@@ -18,15 +18,10 @@ package struct DataPoint: Hashable, Sendable {
 
   /// Nil when the shape is out of bounds or does not fit the bytes.
   package init?(type: ElementType, shape: [Int], bytes: [UInt8], label: Int64) {
-    guard shape.count <= DataPoint.rankLimit, bytes.count <= DataPoint.byteLimit else { return nil }
-    var total = type.byteCount
-    for dimension in shape {
-      guard dimension >= 0, dimension <= Int(UInt32.max) else { return nil }
-      let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
-      guard !overflow, product <= DataPoint.byteLimit else { return nil }
-      total = product
-    }
-    guard total == bytes.count else { return nil }
+    guard shape.count <= DataPoint.rankLimit, bytes.count <= DataPoint.byteLimit,
+      shape.allSatisfy({ $0 <= Int(UInt32.max) }),
+      TensorSpec.byteCount(type, shape, limit: DataPoint.byteLimit) == bytes.count
+    else { return nil }
     self.type = type
     self.shape = shape
     self.bytes = bytes
@@ -51,12 +46,16 @@ package struct DataPoint: Hashable, Sendable {
     }
     let rank = Int(try reader.u8("rank"))
     guard rank <= DataPoint.rankLimit else {
-      throw ParsingError("a data point has \(rank) dimensions", at: 1)
+      throw ParsingError("a data point has \(rank) dimensions", at: 1, kind: .limit)
     }
     var shape: [Int] = []
     for _ in 0..<rank { shape.append(Int(try reader.u32("dimension"))) }
-    let payload = Array(try reader.take(reader.remaining - 8, "elements"))
+    guard let count = TensorSpec.byteCount(type, shape, limit: DataPoint.byteLimit) else {
+      throw ParsingError("a data point has more than 64 MiB", at: 2, kind: .limit)
+    }
+    let payload = Array(try reader.take(count, "elements"))
     let label = Int64(bitPattern: try reader.u64("label"))
+    try reader.finish("data point")
     guard let point = DataPoint(type: type, shape: shape, bytes: payload, label: label) else {
       throw ParsingError("the elements of a data point do not fit its shape", at: 2)
     }

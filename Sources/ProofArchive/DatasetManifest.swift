@@ -54,5 +54,10 @@ package struct DatasetManifest: Sendable {
 
 /// RFC 6962 root whose leaf data are dataset signatures.
 package func signatureRoot(of signatures: [Digest]) -> Digest {
-  MerkleTree.root(ofLeafHashes: signatures.map { MerkleTree.leafHash(of: $0.bytes) })
+  signatureRoot(ofLeafHashes: signatures.map { MerkleTree.leafHash(of: $0.bytes) })
+}
+
+/// The same from the leaf hashes that `tree.0` holds.
+func signatureRoot(ofLeafHashes leaves: [Digest]) -> Digest {
+  MerkleTree.root(ofLeafHashes: leaves)
 }

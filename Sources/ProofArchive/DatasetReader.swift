@@ -42,9 +42,7 @@ package final class DatasetReader {
       throw ArchiveError(.malformed, at: ArchiveFiles.points, "a data point is beyond the dataset")
     }
     // One range of the offsets covers them all; 8 bytes a point is small beside the points.
-    let table = try storing { () throws(StorageError) in
-      try source.read(ArchiveFiles.offsets, range: Int(first) * 8..<(Int(last) + 2) * 8)
-    }
+    let table = try source.bytes(of: ArchiveFiles.offsets, Int(first) * 8..<(Int(last) + 2) * 8)
     func offset(_ index: UInt32) -> UInt64 {
       table.withUnsafeBytes {
         UInt64(
@@ -55,9 +53,13 @@ package final class DatasetReader {
     var run: [(index: UInt32, range: Range<Int>)] = []
     for index in indices {
       let (start, end) = (offset(index), offset(index + 1))
-      guard start < end, end < 1 << 62, end - start <= UInt64(DataPoint.byteLimit) + 128 else {
+      guard start < end, end < 1 << 62 else {
         throw ArchiveError(
-          .damaged, at: "\(ArchiveFiles.offsets), point \(index)", "offsets do not increase")
+          .malformed, at: "\(ArchiveFiles.offsets), point \(index)", "offsets do not increase")
+      }
+      guard end - start <= UInt64(SaltedPoint.byteLimit) else {
+        throw ArchiveError(
+          .limit, at: "\(ArchiveFiles.offsets), point \(index)", "the point is over the limit")
       }
       let range = Int(start)..<Int(end)
       if let previous = run.last?.range, let runStart = run.first?.range.lowerBound,
@@ -77,26 +79,24 @@ package final class DatasetReader {
     guard let start = run.first?.range.lowerBound, let end = run.last?.range.upperBound else {
       return
     }
-    let bytes = try storing { () throws(StorageError) in
-      try source.read(ArchiveFiles.points, range: start..<end)
-    }
+    let bytes = try source.bytes(of: ArchiveFiles.points, start..<end)
     for (index, range) in run {
       let slice = bytes[range.lowerBound - start..<range.upperBound - start]
-      let point = try parsing("\(ArchiveFiles.points), point \(index)") {
+      // Proved before it is parsed: a point that is committed and breaks a rule is the prover's fault.
+      try prove(SaltedPoint.signature(ofEncoded: slice), index)
+      known[index] = try parsing("\(ArchiveFiles.points), point \(index)", isSigned: true) {
         () throws(ParsingError) in try SaltedPoint(parsing: slice)
       }
-      try prove(point, index)
-      known[index] = point
     }
   }
 
-  private func prove(_ point: SaltedPoint, _ index: UInt32) throws(ArchiveError) {
+  private func prove(_ signature: Digest?, _ index: UInt32) throws(ArchiveError) {
     let size = TreeSize(count)
     let leaf = LeafIndex(Int(index))
     let proof = try nodes.inclusionProof(index: leaf, size: size)
-    guard let proof,
+    guard let proof, let signature,
       proof.isValid(
-        leafHash: MerkleTree.leafHash(of: point.signature.bytes), index: leaf, size: size,
+        leafHash: MerkleTree.leafHash(of: signature.bytes), index: leaf, size: size,
         root: root)
     else {
       throw ArchiveError(
@@ -111,11 +111,9 @@ package final class DatasetReader {
 
     func hashes(ofTile coordinate: TileCoordinate) throws(ArchiveError) -> [Digest] {
       let start = Int(coordinate.index) * TileCoordinate.fullWidth * Digest.byteCount
-      let bytes = try storing { () throws(StorageError) in
-        try source.read(
-          ArchiveFiles.tree(level: coordinate.level),
-          range: start..<start + coordinate.width * Digest.byteCount)
-      }
+      let bytes = try source.bytes(
+        of: ArchiveFiles.tree(level: coordinate.level),
+        start..<start + coordinate.width * Digest.byteCount)
       return stride(from: 0, to: bytes.count, by: Digest.byteCount).compactMap {
         Digest(bytes[$0..<$0 + Digest.byteCount])
       }

@@ -13,12 +13,29 @@ package struct SaltedPoint: Equatable, Sendable {
 
   /// The dataset signature h(x).
   package var signature: Digest {
-    let bytes = point.canonicalBytes
-    var writer = ByteWriter()
-    writer.digest(salt)
-    writer.u64(UInt64(bytes.count))
-    return SHA256.hash(.dataPoint, writer.bytes, bytes)
+    SaltedPoint.signature(salt.bytes[...], point.canonicalBytes[...])
   }
+
+  /// The signature of bytes that are not parsed yet; nil when they are too short for a salt.
+  package static func signature(ofEncoded bytes: ArraySlice<UInt8>) -> Digest? {
+    guard bytes.count >= Digest.byteCount else { return nil }
+    return signature(bytes.prefix(Digest.byteCount), bytes.dropFirst(Digest.byteCount))
+  }
+
+  private static func signature(_ salt: ArraySlice<UInt8>, _ canonical: ArraySlice<UInt8>) -> Digest
+  {
+    var writer = ByteWriter()
+    writer.raw(salt)
+    writer.u64(UInt64(canonical.count))
+    let hasher = SHA256()
+    hasher.update(DomainTag.dataPoint)
+    hasher.update(writer.bytes)
+    hasher.update(canonical)
+    return hasher.finish()
+  }
+
+  /// Salt, type, rank, eight dimensions, the elements and the label.
+  package static let byteLimit = Digest.byteCount + 2 + 8 * 4 + DataPoint.byteLimit + 8
 
   package var encoded: [UInt8] { salt.bytes + point.canonicalBytes }
 

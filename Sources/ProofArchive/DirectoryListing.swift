@@ -7,7 +7,7 @@ enum DirectoryListing {
   /// Includes whatever stands there, regular file or not.
   static func names(_ path: String) throws(ArchiveError) -> [String] {
     var names: [String] = []
-    for name in try entries(path) {
+    for name in try entries(path, followsLinks: true) {
       if name == ArchiveFiles.packFolder || name == ArchiveFiles.datasetFolder {
         names += try entries("\(path)/\(name)").map { "\(name)/\($0)" }
       } else {
@@ -22,7 +22,7 @@ enum DirectoryListing {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT { return false }
-      throw failure(path)
+      throw failure(path, errno)
     }
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
       throw ArchiveError(
@@ -32,14 +32,29 @@ enum DirectoryListing {
     return true
   }
 
-  private static func failure(_ path: String) -> ArchiveError {
+  private static func failure(_ path: String, _ code: Int32) -> ArchiveError {
     ArchiveError(
-      .io, at: path, "the folder cannot be read: \(String(cString: strerror(errno)))",
+      .io, at: path, "the folder cannot be read: \(String(cString: strerror(code)))",
       remedy: "check the path and its permissions")
   }
 
-  private static func entries(_ path: String) throws(ArchiveError) -> [String] {
-    guard let stream = opendir(path) else { throw failure(path) }
+  private static func entries(
+    _ path: String, followsLinks: Bool = false
+  ) throws(ArchiveError) -> [String] {
+    let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW)
+    let descriptor = open(path, flags)
+    guard descriptor >= 0, let stream = fdopendir(descriptor) else {
+      let code = errno
+      if descriptor >= 0 { close(descriptor) }
+      // Its files are then missing, each by its own name.
+      if code == ENOENT { return [] }
+      guard code != ENOTDIR, code != ELOOP else {
+        throw ArchiveError(
+          .malformed, at: path, "a file or a link stands where a folder should",
+          remedy: "copy the archive without links")
+      }
+      throw failure(path, code)
+    }
     defer { closedir(stream) }
     var names: [String] = []
     errno = 0
@@ -50,7 +65,7 @@ enum DirectoryListing {
       if name != ".", name != ".." { names.append(name) }
     }
     // An error is not the end of the folder.
-    guard errno == 0 else { throw failure(path) }
+    guard errno == 0 else { throw failure(path, errno) }
     return names
   }
 }

@@ -39,14 +39,38 @@ package struct Envelope: Equatable, Sendable {
     guard try reader.u16("cipher suite") == 0 else {
       throw ParsingError("unsupported cipher suite", at: 2, kind: .unsupported)
     }
-    let count = try reader.count("row count", itemByteCount: 36, limit: ChunkLayout.chunkLimit)
+    let count = try reader.count("row count", itemByteCount: 36)
     var rows: [Row] = []
     rows.reserveCapacity(count)
     for _ in 0..<count {
-      rows.append(
-        Row(storedID: try reader.digest("stored id"), packNumber: try reader.u32("pack number")))
+      let row = Row(
+        storedID: try reader.digest("stored id"), packNumber: try reader.u32("pack number"))
+      guard row.packNumber <= ArchiveFiles.packNumberLimit else {
+        throw ParsingError("a pack number has more than eight digits", at: reader.offset - 4)
+      }
+      rows.append(row)
     }
     try reader.finish("envelope")
     self.rows = rows
+  }
+
+  /// Reads the envelope of a record with these chunks: one row for each distinct one, in order.
+  package init(
+    parsing bytes: ArraySlice<UInt8>, chunks: [Digest], archiveID: Digest
+  ) throws(ParsingError) {
+    try self.init(parsing: bytes)
+    var seen = Set<Digest>()
+    var position = 0
+    for chunk in chunks where seen.insert(chunk).inserted {
+      guard position < rows.count,
+        rows[position].storedID == PackWriter.storedID(of: chunk, in: archiveID)
+      else {
+        throw ParsingError("row \(position) is not of the record's chunk", at: 8 + position * 36)
+      }
+      position += 1
+    }
+    guard position == rows.count else {
+      throw ParsingError("the envelope has more rows than the record chunks", at: 4)
+    }
   }
 }

@@ -22,7 +22,7 @@ extension Tensor {
 package func modelDigest(of tensors: [Tensor]) -> Digest? {
   let own = tensors.filter { $0.spec.role == .weight || $0.spec.role == .buffer }
     .sorted { $0.spec.name.utf8.lexicographicallyPrecedes($1.spec.name.utf8) }
-  guard Set(own.map(\.spec.name)).count == own.count else { return nil }
+  guard !TensorSpec.modelNamesRepeat(own.lazy.map(\.spec)) else { return nil }
   var writer = ByteWriter()
   writer.u32(UInt32(own.count))
   for tensor in own {

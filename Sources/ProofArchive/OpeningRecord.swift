@@ -93,9 +93,10 @@ package struct OpeningRecord: Equatable, Sendable {
     proverKey = key
     datasetRoot = try reader.digest("dataset root")
     let count = try reader.u64("dataset count")
-    guard (1...UInt64(UInt32.max)).contains(count) else {
-      throw ParsingError("the dataset count is out of bounds", at: 144)
+    guard count <= UInt64(UInt32.max) else {
+      throw ParsingError("the dataset count is over the limit", at: 144, kind: .limit)
     }
+    guard count >= 1 else { throw ParsingError("the dataset is empty", at: 144) }
     datasetCount = Int(count)
     settingsDigest = try reader.digest("settings digest")
     policyDigest = try reader.digest("policy digest")
@@ -105,9 +106,14 @@ package struct OpeningRecord: Equatable, Sendable {
     let index = try reader.u64("commitment index")
     let headSize = try reader.u64("head size")
     let headRoot = try reader.digest("head root")
-    let sizes = ChunkSizes(
-      checked: try reader.u32("chunk size"), small: try reader.u32("small limit"))
-    guard let sizes else { throw ParsingError("the chunk sizes are out of bounds", at: 360) }
+    let (chunk, small) = (try reader.u32("chunk size"), try reader.u32("small limit"))
+    guard let sizes = ChunkSizes(checked: chunk, small: small) else {
+      let isLarge =
+        chunk > ChunkSizes.chunkLimit
+        || small > chunk && ChunkSizes(checked: chunk, small: 0) != nil
+      throw ParsingError(
+        "the chunk sizes are out of bounds", at: 360, kind: isLarge ? .limit : .malformed)
+    }
     self.sizes = sizes
     let originOffset = reader.offset
     let origin = try reader.string("log origin", limit: OpeningRecord.originLimit)

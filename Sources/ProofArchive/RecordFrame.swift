@@ -25,30 +25,32 @@ struct RecordFrame {
     let recordByteCount: Int
     let envelopeByteCount: Int
     let crc: UInt32
+    let hasMagic: Bool
     let start: [UInt8]
     var frameByteCount: Int { headerByteCount + recordByteCount + envelopeByteCount }
 
     init(_ bytes: [UInt8]) throws(ParsingError) {
       var reader = ByteReader(bytes)
-      try reader.expect(magic, "frame magic")
+      hasMagic = try reader.take(magic.count, "frame magic").elementsEqual(magic)
       recordByteCount = Int(try reader.u32("record length"))
       envelopeByteCount = Int(try reader.u32("envelope length"))
       crc = try reader.u32("checksum")
       start = Array(bytes[0..<12])
       guard recordByteCount <= recordLimit, envelopeByteCount <= Envelope.byteLimit else {
-        throw ParsingError("a length is over the limit", at: 4)
+        throw ParsingError("a length is over the limit", at: 4, kind: .limit)
       }
     }
   }
 
-  /// Reads one whole frame and nothing else.
+  /// Reads one whole frame and nothing else: lengths, then the checksum, then what they cover.
   init(parsing frame: [UInt8]) throws(ParsingError) {
     let header = try Header(frame)
     guard frame.count == header.frameByteCount else {
-      throw ParsingError("the frame is cut or too long", at: 4)
+      throw ParsingError("the frame is cut or too long", at: 4, kind: .damaged)
     }
     guard crc32c(frame[RecordFrame.headerByteCount...], after: crc32c(header.start)) == header.crc
     else { throw ParsingError("the checksum does not match", at: 12, kind: .damaged) }
+    guard header.hasMagic else { throw ParsingError("there is no record frame", at: 0) }
     let middle = RecordFrame.headerByteCount + header.recordByteCount
     record = Array(frame[RecordFrame.headerByteCount..<middle])
     envelope = Array(frame[middle...])

@@ -46,6 +46,9 @@ package struct RecordHeader: Equatable, Sendable {
     self.kind = kind
     sequence = try reader.u64("sequence")
     previous = try reader.digest("previous")
+    guard count <= RecordHeader.bodyLimit else {
+      throw ParsingError("the body length is over the limit", at: 4, kind: .limit)
+    }
     guard count == reader.remaining else {
       throw ParsingError("the body length is not that of the record", at: 4)
     }

@@ -35,7 +35,7 @@ struct RecordScan {
         .damaged, at: ArchiveFiles.records, "record 0 is cut or changed: nothing can be read",
         remedy: "use another copy of the archive")
     }
-    opening = try parsing("record 0") { () throws(ParsingError) in
+    opening = try parsing("\(ArchiveFiles.records), record 0") { () throws(ParsingError) in
       try OpeningRecord(parsing: frame.record[...])
     }
     add(frame, step: 0)
@@ -67,7 +67,8 @@ struct RecordScan {
   private mutating func take(_ frame: RecordFrame) throws(ArchiveError) -> Bool {
     guard
       let record = try? CheckpointRecord(parsing: frame.record[...], opening: opening),
-      let envelope = try? Envelope(parsing: frame.envelope[...]),
+      let envelope = try? Envelope(
+        parsing: frame.envelope[...], chunks: record.chunks, archiveID: opening.archiveID),
       record.sequence == UInt64(rows.count), record.previous == rows.last?.hash,
       record.sequence == 1 || record.firstStep == rows.last?.step
     else { return false }

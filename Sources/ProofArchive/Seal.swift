@@ -67,28 +67,41 @@ package struct Seal: Equatable, Sendable {
 
   package var digest: Digest { SHA256.hash(.sealDigest, encoded) }
 
-  /// Whether the signature is the prover key's.
-  package var isSignatureValid: Bool {
-    proverKey.isValid(signature, over: DomainTag.seal.bytes + signedBytes)
-  }
-
-  package init(parsing bytes: [UInt8]) throws(ParsingError) {
+  /// Length, magic, version, suite and signature: what must hold before a field is believed.
+  static func checkSignature(_ bytes: [UInt8]) throws(ParsingError) {
     guard bytes.count == Seal.byteCount else {
-      throw ParsingError("a seal has \(Seal.byteCount) bytes, not \(bytes.count)", at: 0)
+      throw ParsingError(
+        "a seal has \(Seal.byteCount) bytes, not \(bytes.count)", at: 0, kind: .damaged)
     }
     var reader = ByteReader(bytes)
     try reader.expect(Seal.magic, "magic of the seal")
     guard try reader.u16("seal version") == 1 else {
       throw ParsingError("unsupported seal version", at: 8, kind: .unsupported)
     }
-    guard try reader.u16("cipher suite") == 0, try reader.u32("key epoch") == 0 else {
+    guard try reader.u16("cipher suite") == 0 else {
       throw ParsingError("unsupported cipher suite", at: 10, kind: .unsupported)
+    }
+    let signed = bytes[..<signedByteCount]
+    guard let key = VerifyingKey(rawBytes: signed.suffix(32)),
+      key.isValid(Array(bytes[signedByteCount...]), over: DomainTag.seal.bytes + signed)
+    else {
+      throw ParsingError("the signature is not the prover key's", at: 328, kind: .damaged)
+    }
+  }
+
+  /// Reads a seal whose signature was checked.
+  package init(parsing bytes: [UInt8]) throws(ParsingError) {
+    try Seal.checkSignature(bytes)
+    var reader = ByteReader(bytes)
+    _ = try reader.take(12, "magic, version and suite")
+    guard try reader.u32("key epoch") == 0 else {
+      throw ParsingError("a key epoch without encryption", at: 12)
     }
     archiveID = try reader.digest("archive id")
     archiveRoot = try reader.digest("archive root")
     let records = try reader.u64("record count")
     let steps = try reader.u64("step count")
-    guard (2...UInt64(RecordIndex.rowLimit)).contains(records),
+    guard (2...UInt64(CheckpointRecord.stepLimit)).contains(records),
       steps <= UInt64(CheckpointRecord.stepLimit)
     else { throw ParsingError("the record or step count is out of bounds", at: 80) }
     recordCount = Int(records)

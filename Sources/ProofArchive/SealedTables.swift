@@ -51,11 +51,11 @@ package struct RecordIndex: Equatable, Sendable {
   }
 
   init(parsing bytes: [UInt8]) throws(ParsingError) {
-    var reader = ByteReader(bytes)
+    var reader = try checkedTable(bytes)
     try reader.expect(RecordIndex.magic, "magic of the record index")
     let count = try reader.u64("record count")
     guard count <= UInt64(RecordIndex.rowLimit),
-      reader.remaining == Int(count) * RecordIndex.rowByteCount + 4
+      reader.remaining == Int(count) * RecordIndex.rowByteCount
     else { throw ParsingError("the record index does not hold its rows", at: 8) }
     var rows: [Row] = []
     rows.reserveCapacity(Int(count))
@@ -72,10 +72,6 @@ package struct RecordIndex: Equatable, Sendable {
         Row(
           hash: hash, offset: Int(offset), recordByteCount: record, envelopeByteCount: envelope,
           step: Int(step)))
-    }
-    let crc = crc32c(bytes[0..<reader.offset])
-    guard try reader.u32("checksum") == crc else {
-      throw ParsingError("the checksum does not match", at: reader.offset - 4, kind: .damaged)
     }
     self.rows = rows
   }
@@ -177,25 +173,60 @@ package struct ObjectTable: Equatable, Sendable {
     return writer.bytes
   }
 
-  init(parsing bytes: [UInt8]) throws(ParsingError) {
+  /// Tells the rows apart and compares their root before it believes what they say.
+  init(parsing bytes: [UInt8], root: Digest) throws(ParsingError) {
     var reader = ByteReader(bytes)
-    try reader.expect(ObjectTable.magic, "magic of the object table")
-    let count = try reader.count("object count", itemByteCount: 42, limit: ObjectTable.rowLimit)
-    var rows: [Row] = []
-    for _ in 0..<count {
-      let start = reader.offset
-      let name = try reader.string("object name", limit: ObjectTable.nameLimit)
-      let length = try reader.u64("object length")
-      guard ArchiveFiles.isKnown(name), name != ArchiveFiles.seal, name != ArchiveFiles.objects,
-        length < 1 << 62
-      else { throw ParsingError("an object's name or length is not allowed", at: start) }
-      if let last = rows.last, !last.name.utf8.lexicographicallyPrecedes(name.utf8) {
-        throw ParsingError("the objects are not in order", at: start)
+    var raw: [(name: ArraySlice<UInt8>, byteCount: UInt64, digest: Digest)] = []
+    var leaves: [Digest] = []
+    let hasMagic: Bool
+    do throws(ParsingError) {
+      hasMagic = try reader.take(8, "magic").elementsEqual(ObjectTable.magic)
+      let count = try reader.count("object count", itemByteCount: 42)
+      for _ in 0..<count {
+        let start = reader.offset
+        let name = try reader.take(Int(try reader.u16("name length")), "object name")
+        raw.append((name, try reader.u64("object length"), try reader.digest("object digest")))
+        leaves.append(
+          MerkleTree.leafHash(of: DomainTag.object.bytes + bytes[start..<reader.offset]))
       }
-      rows.append(
-        Row(name: name, byteCount: Int(length), digest: try reader.digest("object digest")))
+    } catch {
+      // No root can match rows that cannot be told apart.
+      throw ParsingError(error.reason, at: error.offset, kind: .damaged)
     }
+    guard MerkleTree.root(ofLeafHashes: leaves) == root else {
+      throw ParsingError("the rows do not give the seal's object root", at: 12, kind: .damaged)
+    }
+    guard hasMagic else { throw ParsingError("magic of the object table is another", at: 0) }
     try reader.finish("object table")
+    for (last, next) in zip(raw, raw.dropFirst())
+    where !last.name.lexicographicallyPrecedes(next.name) {
+      throw ParsingError("the objects are not in order", at: 12)
+    }
+    var rows: [Row] = []
+    for row in raw {
+      guard row.name.count <= ObjectTable.nameLimit else {
+        throw ParsingError("an object's name is over the limit", at: 12, kind: .limit)
+      }
+      guard let name = String(validating: row.name, as: UTF8.self), ArchiveFiles.isKnown(name),
+        name != ArchiveFiles.seal, name != ArchiveFiles.objects
+      else { throw ParsingError("an object's name is not one of an archive", at: 12) }
+      // No file is as long as a clamped length.
+      rows.append(Row(name: name, byteCount: Int(clamping: row.byteCount), digest: row.digest))
+    }
     self.rows = rows
+  }
+
+  /// Reads `objects` of a sealed archive.
+  static func load(_ source: any ObjectSource, _ seal: Seal) throws(ArchiveError) -> (
+    table: ObjectTable, byteCount: Int
+  ) {
+    let bytes = try ArchiveReader.whole(ArchiveFiles.objects, in: source, limit: byteLimit)
+    let table = try parsing(ArchiveFiles.objects, isSigned: true) { () throws(ParsingError) in
+      try ObjectTable(parsing: bytes, root: seal.objectRoot)
+    }
+    guard table.rows.count == seal.objectCount else {
+      throw ArchiveReader.falseSeal("the object count is not that of the object table")
+    }
+    return (table, bytes.count)
   }
 }

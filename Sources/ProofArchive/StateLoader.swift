@@ -37,7 +37,7 @@ package final class StateLoader {
         bytes.count == layout.byteCount(ofChunk: chunk)
       else {
         throw ArchiveError(
-          .malformed, at: "record \(checkpoint.sequence), chunk \(chunk)",
+          .malformed, at: "\(ArchiveFiles.records), record \(checkpoint.sequence), chunk \(chunk)",
           "the chunk is not as long as its tensors", isSigned: true)
       }
       var cursor = 0
@@ -53,7 +53,8 @@ package final class StateLoader {
     }
     guard let state = TrainingState(tensors) else {
       throw ArchiveError(
-        .malformed, at: "record \(checkpoint.sequence)", "two tensors share a name", isSigned: true)
+        .malformed, at: "\(ArchiveFiles.records), record \(checkpoint.sequence)",
+        "two tensors share a name", isSigned: true)
     }
     return state
   }
@@ -68,14 +69,14 @@ package final class StateLoader {
     for digest in checkpoint.chunks where seen.insert(digest).inserted {
       defer { position += 1 }
       guard wanted.contains(digest) else { continue }
-      let place = "record \(checkpoint.sequence), chunk \(digest.short)…"
-      guard position < envelope.rows.count else {
-        throw ArchiveError(.damaged, at: place, "the envelope does not list it")
-      }
+      // The envelope was parsed against the record's chunks: it has a row for each.
+      guard position < envelope.rows.count else { break }
       let row = envelope.rows[position]
-      guard row.storedID == PackWriter.storedID(of: digest, in: opening.archiveID),
-        let found = try index(row.packNumber)[row.storedID]
-      else { throw ArchiveError(.damaged, at: place, "its pack does not hold it") }
+      guard let found = try index(row.packNumber)[row.storedID] else {
+        throw ArchiveError(
+          .missing, at: ArchiveFiles.pack(row.packNumber),
+          "it does not hold chunk \(digest.short)… of record \(checkpoint.sequence)")
+      }
       places.append((digest, row.packNumber, found))
     }
     places.sort { ($0.pack, $0.row.offset) < ($1.pack, $1.row.offset) }
@@ -104,9 +105,7 @@ package final class StateLoader {
     let base = first.row.offset
     // A hostile index may list frames that overlap: the last one need not end last.
     let end = run.reduce(base) { max($0, $1.row.offset + $1.row.byteCount) }
-    let bytes = try storing { () throws(StorageError) in
-      try source.read(name, range: base..<end)
-    }
+    let bytes = try source.bytes(of: name, base..<end)
     for item in run {
       let place = "\(source.location)/\(name), byte \(item.row.offset)"
       let from = item.row.offset - base
@@ -123,19 +122,54 @@ package final class StateLoader {
 
   private func index(_ number: UInt32) throws(ArchiveError) -> PackIndex {
     if let known = indexes[number] { return known }
+    let index = try StateLoader.packIndex(number, source)
+    if indexes.count >= StateLoader.indexLimit { indexes = [:] }
+    indexes[number] = index
+    return index
+  }
+
+  /// The index of one pack as it stands in its file.
+  static func packIndex(
+    _ number: UInt32, _ source: any ObjectSource
+  ) throws(ArchiveError) -> PackIndex {
     let name = ArchiveFiles.packIndex(number)
     let bytes = try storing { () throws(StorageError) in
       try source.readWhole(name, limit: PackIndex.byteLimit)
     }
     guard let bytes else {
-      throw ArchiveError(.missing, at: "\(source.location)/\(name)", "the pack index is not there")
+      let pack = ArchiveFiles.pack(number)
+      let isPackThere = try storing { () throws(StorageError) in
+        try source.byteCount(of: pack) != nil
+      }
+      throw ArchiveError(
+        .missing, at: "\(source.location)/\(isPackThere ? name : pack)", "the file is not there")
     }
-    let index = try parsing(name) { () throws(ParsingError) in try PackIndex(parsing: bytes) }
+    let index: PackIndex
+    do throws(ArchiveError) {
+      index = try parsing(name) { () throws(ParsingError) in try PackIndex(parsing: bytes) }
+    } catch {
+      // Its rows may be beyond the pack's end because the pack's length is another (§8): asked only
+      // now, because a server would be asked once more for every pack.
+      if error.code == .malformed, let claimed = PackIndex.claimedPackByteCount(bytes, of: number) {
+        try comparePack(number, claimed, source)
+      }
+      throw error
+    }
     guard index.packNumber == number else {
-      throw ArchiveError(.damaged, at: name, "it is the index of another pack")
+      throw ArchiveError(.malformed, at: name, "it is the index of another pack")
     }
-    if indexes.count >= StateLoader.indexLimit { indexes = [:] }
-    indexes[number] = index
     return index
+  }
+
+  /// Compares a pack's length with what its index says; a pack that is not there says nothing.
+  static func comparePack(
+    _ number: UInt32, _ claimed: Int, _ source: any ObjectSource
+  ) throws(ArchiveError) {
+    let name = ArchiveFiles.pack(number)
+    let found = try storing { () throws(StorageError) in try source.byteCount(of: name) }
+    if let found, found != claimed {
+      throw ArchiveError(
+        .damaged, at: name, "it has \(found) bytes, its index says \(claimed)")
+    }
   }
 }

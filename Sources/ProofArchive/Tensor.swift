@@ -98,20 +98,27 @@ package struct TensorSpec: Hashable, Sendable {
   /// 1 TiB in one tensor: larger than any published layer, far below an overflow.
   package static let byteLimit = 1 << 40
 
-  /// Nil when the name is empty, too long or holds a control character, a dimension is negative, or
-  /// the product of the dimensions overflows or passes `byteLimit`.
+  /// Bytes of a tensor; nil when a dimension is negative or above `byteLimit`, or the product is. A
+  /// product with a dimension of 0 is 0, whatever the others are.
+  static func byteCount(_ type: ElementType, _ shape: [Int], limit: Int = byteLimit) -> Int? {
+    guard shape.allSatisfy({ (0...byteLimit).contains($0) }) else { return nil }
+    if shape.contains(0) { return 0 }
+    var total = type.byteCount
+    for dimension in shape {
+      let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
+      guard !overflow, product <= limit else { return nil }
+      total = product
+    }
+    return total
+  }
+
+  /// Nil when the name is empty, too long or holds a control character, there are too many dimensions,
+  /// or one of them or the byte count is out of bounds.
   package init?(name: String, role: TensorRole, type: ElementType, shape: [Int]) {
     guard !name.isEmpty, name.utf8.count <= TensorSpec.nameLimit,
       !name.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }),
-      shape.count <= TensorSpec.rankLimit
+      shape.count <= TensorSpec.rankLimit, let total = TensorSpec.byteCount(type, shape)
     else { return nil }
-    var total = type.byteCount
-    for dimension in shape {
-      guard dimension >= 0, dimension <= TensorSpec.byteLimit else { return nil }
-      let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
-      guard !overflow, product <= TensorSpec.byteLimit else { return nil }
-      total = product
-    }
     self.name = name
     self.role = role
     self.type = type
@@ -123,6 +130,29 @@ package struct TensorSpec: Hashable, Sendable {
   package static func precedes(_ left: TensorSpec, _ right: TensorSpec) -> Bool {
     if left.role != right.role { return left.role < right.role }
     return left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+  }
+}
+
+/// Names are compared by bytes: two that Unicode calls equivalent are two names.
+extension TensorSpec {
+  package static func == (left: TensorSpec, right: TensorSpec) -> Bool {
+    left.role == right.role && left.type == right.type && left.shape == right.shape
+      && left.name.utf8.elementsEqual(right.name.utf8)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    for byte in name.utf8 { hasher.combine(byte) }
+    hasher.combine(role)
+    hasher.combine(type)
+    hasher.combine(shape)
+  }
+
+  /// Whether two weights or buffers share a name, which the model digest could not tell apart.
+  static func modelNamesRepeat(_ specs: some Sequence<TensorSpec>) -> Bool {
+    var names = Set<[UInt8]>()
+    return specs.contains {
+      ($0.role == .weight || $0.role == .buffer) && !names.insert(Array($0.name.utf8)).inserted
+    }
   }
 }
 
@@ -141,22 +171,24 @@ package struct Tensor: Equatable, Sendable {
 
 /// The whole state of a training after one step: weights, buffers, optimiser, random, counters.
 ///
-/// Tensors are kept in the canonical order; names are unique within a role.
+/// Tensors are kept in the canonical order; names are unique within a role, and among weights and
+/// buffers together.
 package struct TrainingState: Equatable, Sendable {
   package private(set) var tensors: [Tensor]
 
-  /// Nil when two tensors share a name and role.
+  /// Nil when two tensors share a name and role, or a weight and a buffer a name.
   package init?(_ tensors: [Tensor]) {
     let sorted = tensors.sorted { TensorSpec.precedes($0.spec, $1.spec) }
     for (left, right) in zip(sorted, sorted.dropFirst())
     where !TensorSpec.precedes(left.spec, right.spec) {
       return nil
     }
+    guard !TensorSpec.modelNamesRepeat(sorted.lazy.map(\.spec)) else { return nil }
     self.tensors = sorted
   }
 
   package subscript(role: TensorRole, name: String) -> Tensor? {
-    tensors.first { $0.spec.role == role && $0.spec.name == name }
+    tensors.first { $0.spec.role == role && $0.spec.name.utf8.elementsEqual(name.utf8) }
   }
 
   package func tensors(in role: TensorRole) -> [Tensor] { tensors.filter { $0.spec.role == role } }

@@ -5,8 +5,10 @@ package struct ParsingError: Error, Equatable, Sendable {
     case malformed
     /// A version, kind or algorithm that this build does not know.
     case unsupported
-    /// A checksum does not match: the bytes changed after they were written.
+    /// A checksum, digest or length does not match: the bytes changed after they were written.
     case damaged
+    /// Larger than a stated limit.
+    case limit
   }
 
   package let kind: Kind
@@ -92,7 +94,8 @@ package struct ByteReader {
     let start = offset
     let count = Int(try u16("\(field) length"))
     guard count <= limit else {
-      throw ParsingError("\(field) has \(count) bytes, the limit is \(limit)", at: start)
+      throw ParsingError(
+        "\(field) has \(count) bytes, the limit is \(limit)", at: start, kind: .limit)
     }
     let slice = try take(count, field)
     guard let text = String(validating: slice, as: UTF8.self) else {
@@ -105,13 +108,15 @@ package struct ByteReader {
   }
 
   /// A u32 count of items of at least `itemByteCount` bytes, refused when they cannot all be there.
+  ///
+  /// - Parameter limit: A maximum that the format states; a larger count is `.limit`, whatever is left.
   package mutating func count(
-    _ field: String, itemByteCount: Int, limit: Int
+    _ field: String, itemByteCount: Int, limit: Int = .max
   ) throws(ParsingError) -> Int {
     let start = offset
     let count = Int(try u32(field))
     guard count <= limit else {
-      throw ParsingError("\(field) is \(count), the limit is \(limit)", at: start)
+      throw ParsingError("\(field) is \(count), the limit is \(limit)", at: start, kind: .limit)
     }
     guard count <= remaining / max(1, itemByteCount) else {
       throw ParsingError("\(field) is \(count), more than the bytes that are left hold", at: start)

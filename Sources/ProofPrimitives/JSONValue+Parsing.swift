@@ -81,7 +81,8 @@ private struct JSONParser {
   private mutating func object(depth: Int) throws(ParsingError) -> JSONValue {
     offset += 1
     var members: [JSONValue.Member] = []
-    var seen = Set<String>()
+    // By bytes: Swift's equality of strings would take keys for one that other readers keep apart.
+    var seen = Set<[UInt8]>()
     skipSpace()
     if next == 125 {
       offset += 1
@@ -92,7 +93,7 @@ private struct JSONParser {
       let start = offset
       guard next == 34 else { throw ParsingError("an object key is missing", at: offset) }
       let key = try string()
-      guard seen.insert(key).inserted else {
+      guard seen.insert(Array(key.utf8)).inserted else {
         throw ParsingError("the key \"\(printable(key, limit: 40))\" stands twice", at: start)
       }
       if form == .canonical, key.utf8.contains(where: { $0 > 126 }) {

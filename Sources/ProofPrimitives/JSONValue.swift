@@ -44,7 +44,7 @@ package indirect enum JSONValue: Equatable, Sendable {
 
   package subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
-    return members.first { $0.key == key }?.value
+    return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
   package var stringValue: String? { if case .string(let text) = self { text } else { nil } }

@@ -94,7 +94,7 @@ import Testing
       }
     }
     for role in TensorRole.allCases {
-      let name = role == .weight ? "layers.2.bias" : "layers.0.bias"
+      let name = role == .weight || role == .buffer ? "layers.2.bias" : "layers.0.bias"
       let spec = try #require(TensorSpec(name: name, role: role, type: .f32, shape: [7]))
       let extra = try #require(Tensor(spec, bytes: [UInt8](repeating: 0, count: 28)))
       let state = try #require(TrainingState(start.tensors + [extra]))

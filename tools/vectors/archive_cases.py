@@ -248,6 +248,8 @@ def opening_cases() -> list[Case]:
              for name, field, change, expect, comment, where in table]
     cases.append(signed("opening-head-size-small", M, r, "a tree head that does not cover the commitment",
                         base="ledger")("record.0.head size", le(7, 8)))
+    cases.append(signed("opening-commitment-zero", M, r, "a log and no commitment", base="ledger")(
+        "record.0.commitment", bytes(32)))
     cases.append(Case("opening-cut", M, r, "the body ends before the log origin", faults={
         "record.0.log origin": b"", "record.0.small limit": lambda v: v[:3]}))
     return cases
@@ -290,6 +292,7 @@ def checkpoint_cases() -> list[Case]:
         ("rank-16", "2.tensor 2 rank", b"\x10", M, "more dimensions than the record holds"),
         ("shape-limit", "2.tensor 0 dimensions", le(2**38 + 1, 8), L, "2^40 + 4 bytes"),
         ("shape-2-63", "2.tensor 0 dimensions", le(2**63, 8), L, "2^65 bytes"),
+        ("shape-2-63-by-0", "2.tensor 1 dimensions", le(2**63, 8) + le(0, 8), L, "no bytes, one dimension of 2^63"),
         ("shape-wraps", "2.tensor 2 dimensions", le(2**62 + 64, 8), L, "a size that is right modulo 2^64"),
         ("shape-product-wraps", "2.tensor 1 dimensions", le(2**33, 8) + le(2**33 + 2, 8), L,
          "a product that overflows 64 bits"),
@@ -392,6 +395,9 @@ def pack_cases() -> list[Case]:
         signed("index-order", M, INDEX, "two rows change places")("index.0.rows",
                                                                   lambda v: v[:24] + v[64:104] + v[24:64] + v[104:]),
         signed("index-twice", M, INDEX, "a row stands twice")("index.0.rows", lambda v: v[:64] + v[24:64] + v[104:]),
+        Case("index-row-too-many", M, INDEX, "a row that lies over the first frame", faults={
+            "index.0.count": lambda v: le(int.from_bytes(v, "little") + 1, 4),
+            "index.0.rows": lambda v: bytes(32) + le(16, 4) + le(17, 4) + v}),
         signed("index-offset-header", M, INDEX, "a frame within the pack's header")("index.0.row 0 offset", le(8, 4)),
         signed("index-offset-beyond", M, INDEX, "a frame after the end")("index.0.row 0 offset", le(2**31, 4)),
         signed("index-length-beyond", M, INDEX, "a frame past the end")("index.0.row 0 length", le(2**32 - 1, 4)),

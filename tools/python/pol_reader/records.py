@@ -113,6 +113,8 @@ def parse_opening(record: bytes, where: str) -> Opening:
     if opening.log_origin:
         if opening.head_size <= opening.commitment_index:
             raise cursor.fail("malformed", "the tree head does not cover the commitment")
+        if opening.commitment == ZERO:
+            raise cursor.fail("malformed", "a log without a commitment")
     elif (opening.commitment, opening.commitment_index, opening.head_size, opening.head_root) != (ZERO, 0, 0, ZERO):
         raise cursor.fail("malformed", "a commitment without a log")
     return opening
@@ -144,7 +146,8 @@ def _parse_tensor(cursor: Cursor) -> Tensor:
     if rank > 16:
         raise cursor.fail("limit", f"rank {rank}")
     tensor = Tensor(name, role, element_type, tuple(cursor.u64() for _ in range(rank)), cursor.u32(), cursor.u32())
-    if tensor.byte_count > TENSOR_BYTES_LIMIT:
+    # A dimension of 0 makes the product 0, and the others no smaller.
+    if max((tensor.byte_count, *tensor.shape)) > TENSOR_BYTES_LIMIT:
         raise cursor.fail("limit", f"a tensor of {tensor.byte_count} bytes")
     return tensor
 
