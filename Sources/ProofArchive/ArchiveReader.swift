@@ -21,6 +21,7 @@ package final class ArchiveReader {
 
   private let loader: StateLoader
   private var frames: [Int: RecordFrame] = [:]
+  private var objects: ObjectTable?
   /// 1 MiB: settings and policies are a page of text.
   private static let textLimit = 1 << 20
 
@@ -225,8 +226,15 @@ package final class ArchiveReader {
     return table
   }
 
-  /// Bytes of all published files, by the object table, which is checked against the seal.
+  /// Bytes of all published files, by the object table.
   package func storedByteCount() throws(ArchiveError) -> Int {
+    let table = try objectTable()
+    return table.rows.reduce(table.encoded.count + Seal.byteCount) { $0 + $1.byteCount }
+  }
+
+  /// The object table, checked against the seal; fetched once.
+  private func objectTable() throws(ArchiveError) -> ObjectTable {
+    if let objects { return objects }
     let bytes = try ArchiveReader.whole(
       ArchiveFiles.objects, in: source, limit: ObjectTable.byteLimit)
     let table = try parsing(ArchiveFiles.objects) { () throws(ParsingError) in
@@ -236,16 +244,26 @@ package final class ArchiveReader {
       throw ArchiveError(
         .damaged, at: ArchiveFiles.objects, "the object table is not the one that the seal names")
     }
-    return table.rows.reduce(bytes.count + Seal.byteCount) { $0 + $1.byteCount }
+    objects = table
+    return table
   }
 
-  /// What the prover says of the result; nil when nothing.
+  /// What the prover says of the result; nil when nothing. Compared with the object table, so that
+  /// neither a changed claim nor a removed one is taken for the prover's word.
   package func claims() throws(ArchiveError) -> JSONValue? {
     let bytes = try storing { () throws(StorageError) in
       try source.readWhole(ArchiveFiles.claims, limit: ArchiveReader.textLimit)
     }
+    if seal != nil {
+      let sealed = try objectTable().rows.first { $0.name == ArchiveFiles.claims }
+      guard sealed?.digest == bytes.map({ SHA256.hash($0) }) else {
+        throw ArchiveError(
+          bytes == nil ? .missing : .damaged, at: ArchiveFiles.claims,
+          "these are not the claims that were sealed")
+      }
+    }
     guard let bytes else { return nil }
-    return try parsing(ArchiveFiles.claims) { () throws(ParsingError) in
+    return try parsing(ArchiveFiles.claims, isSigned: seal != nil) { () throws(ParsingError) in
       try JSONValue(parsing: bytes, form: .canonical)
     }
   }

@@ -49,6 +49,10 @@ extension Verifier {
     let place = "segment \(segment) (steps \(after.firstStep) to \(after.step))"
     try checkPlace(segment, before, after, norms, place)
     try checkSteps(after, reader, executor, place)
+    // Before anything is fetched: a record may claim tensors that no memory holds.
+    if let expected = startSpecs, before.specs != expected || after.specs != expected {
+      throw .refuted("\(place): the set of tensors is not that of the settings", code: "badState")
+    }
     let indices = Set(after.steps.flatMap(\.batch))
     let points = try reading { () throws(ArchiveError) in try reader.dataset.points(at: indices) }
     let used = after.steps.flatMap(\.batch).compactMap { points[$0]?.signature }
