@@ -119,7 +119,7 @@ struct RunPlan: Sendable {
     return (0..<trainingCount + heldOutCount).compactMap { index in
       let label = index % classCount
       let bytes = (0..<featureCount).map { feature in
-        UInt8(generator.next(below: 6)) + (feature / 2 == label ? 10 : 0)
+        UInt8(generator.next(below: 12)) + (feature / 2 == label ? 3 : 0)
       }
       return DataPoint(type: .u8, shape: [featureCount], bytes: bytes, label: Int64(label))
     }
