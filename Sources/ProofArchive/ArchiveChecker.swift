@@ -143,7 +143,7 @@ package struct ArchiveChecker {
             .malformed, at: ArchiveFiles.norms,
             "row \(number - 2) differs from record \(number)", isSigned: true)
         }
-        _ = try reader.state(number)
+        try reader.checkChunks(number)
         checker.report.chunks += record.chunks.count
       }
     }

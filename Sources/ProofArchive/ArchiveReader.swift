@@ -201,11 +201,19 @@ package final class ArchiveReader {
     _ number: Int, roles: Set<TensorRole> = Set(TensorRole.allCases)
   ) throws(ArchiveError) -> TrainingState {
     let record = try checkpoint(number)
+    return try loader.state(of: record, envelope: try envelope(number), roles: roles)
+  }
+
+  /// Reads every chunk of checkpoint record `number` and compares it with its digest.
+  func checkChunks(_ number: Int) throws(ArchiveError) {
+    try loader.check(try checkpoint(number), envelope: try envelope(number))
+  }
+
+  private func envelope(_ number: Int) throws(ArchiveError) -> Envelope {
     let frame = try loadFrame(number)
-    let envelope = try parsing("envelope of record \(number)") { () throws(ParsingError) in
+    return try parsing("envelope of record \(number)") { () throws(ParsingError) in
       try Envelope(parsing: frame.envelope[...])
     }
-    return try loader.state(of: record, envelope: envelope, roles: roles)
   }
 
   /// The norms of all segments, checked against the digest in the seal.
