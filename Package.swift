@@ -48,7 +48,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "ProofRecording", dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
+      name: "ProofRecording",
+      dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
     .target(
       name: "Reexecution",

@@ -319,7 +319,8 @@ extension TrainingState {
     guard tensors.map(\.spec) == record.specs else { return "the set of tensors" }
     for chunk in record.layout.chunks.indices
     where roles.contains(record.layout.role(ofChunk: chunk))
-      && SHA256.hash(record.layout.bytes(ofChunk: chunk, in: self)) != record.chunks[chunk] {
+      && SHA256.hash(record.layout.bytes(ofChunk: chunk, in: self)) != record.chunks[chunk]
+    {
       return record.layout.chunks[chunk].first.map { record.specs[$0.tensor] }
         .map { "\($0.role.name) \(printable($0.name))" } ?? "a chunk"
     }

@@ -8,7 +8,8 @@ package final class NginxServer: @unchecked Sendable {
   private let work: String
   package let url: String
 
-  package static let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].first {
+  package static let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].first
+  {
     FileManager.default.isExecutableFile(atPath: $0)
   }
 
@@ -26,29 +27,29 @@ package final class NginxServer: @unchecked Sendable {
       "\($0)_temp_path \(work)/\($0);"
     }.joined(separator: " ")
     let configuration = """
-        \(getuid() == 0 ? "user root;" : "")
-        worker_processes 1;
-        pid \(work)/pid;
-        error_log \(work)/error.log;
-        events { worker_connections 64; }
-        http {
-          \(temporary)
-          log_format test '$request_method $uri $status $connection';
-          access_log \(work)/access.log test;
-          default_type application/octet-stream;
-          gzip on; gzip_types *; gzip_min_length 1;
-          server {
-            listen 127.0.0.1:\(socket.port);
-            location / { root \(root); }
-            location /nohead/ {
-              alias \(root)/;
-              if ($request_method = HEAD) { return 405; }
-            }
-            location /moved/ { return 302 http://127.0.0.1:1/elsewhere; }
+      \(getuid() == 0 ? "user root;" : "")
+      worker_processes 1;
+      pid \(work)/pid;
+      error_log \(work)/error.log;
+      events { worker_connections 64; }
+      http {
+        \(temporary)
+        log_format test '$request_method $uri $status $connection';
+        access_log \(work)/access.log test;
+        default_type application/octet-stream;
+        gzip on; gzip_types *; gzip_min_length 1;
+        server {
+          listen 127.0.0.1:\(socket.port);
+          location / { root \(root); }
+          location /nohead/ {
+            alias \(root)/;
+            if ($request_method = HEAD) { return 405; }
           }
+          location /moved/ { return 302 http://127.0.0.1:1/elsewhere; }
         }
+      }
 
-        """
+      """
     try Data(configuration.utf8).write(to: URL(fileURLWithPath: work + "/nginx.conf"))
     process = Process()
     process.executableURL = URL(fileURLWithPath: program)

@@ -203,7 +203,8 @@ extension Verifier {
     let first = try asking { () throws(LedgerError) in
       try ledger.firstHead(covering: LeafIndex(commitment.index))
     }
-    guard first.head.size.value == commitment.headSize, first.head.root == commitment.headRoot else {
+    guard first.head.size.value == commitment.headSize, first.head.root == commitment.headRoot
+    else {
       // A line of the history can be withheld, and nothing signs that it was there.
       let size = TreeSize(commitment.headSize)
       if size < first.head.size,

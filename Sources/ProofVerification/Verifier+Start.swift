@@ -46,8 +46,11 @@ extension Verifier {
     _ state: TrainingState, _ record: CheckpointRecord, _ weights: Defence, _ others: Defence
   ) -> String? {
     if isOn(weights), isOn(others) { return state.firstMismatch(with: record) }
-    let roles: Set<TensorRole> = isOn(weights) ? [.weight, .buffer] : isOn(others)
-      ? [.optimizer, .random, .counter] : []
+    let roles: Set<TensorRole> =
+      isOn(weights)
+      ? [.weight, .buffer]
+      : isOn(others)
+        ? [.optimizer, .random, .counter] : []
     return state.firstMismatch(with: record, roles: roles)
   }
 

@@ -113,7 +113,8 @@ extension Verifier {
     }
     // A few long segments among many short ones would make the guarantee, which counts segments, say
     // little about steps.
-    guard coverage.forgedStepShare <= 2 * options.forgedFraction + 1 / Double(norms.rows.count) else {
+    guard coverage.forgedStepShare <= 2 * options.forgedFraction + 1 / Double(norms.rows.count)
+    else {
       throw outside(
         "the share of steps in the longest \(coverage.forgedSegments) segments",
         "\(percent(coverage.forgedStepShare))", "at most twice their share of segments")
@@ -152,7 +153,8 @@ extension Verifier {
       throw .refuted("fewer steps than the committed policy's \(policy.minimumSteps)")
     }
     if let passes, passes < Double(policy.minimumPasses) {
-      throw .refuted("fewer passes over the data than the committed policy's \(policy.minimumPasses)")
+      throw .refuted(
+        "fewer passes over the data than the committed policy's \(policy.minimumPasses)")
     }
     if let root = reader?.opening.datasetRoot, !policy.datasetRoots.isEmpty,
       !policy.datasetRoots.contains(root)

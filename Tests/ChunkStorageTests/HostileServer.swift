@@ -1,6 +1,6 @@
 import Foundation
-import Synchronization
 import ProofTestSupport
+import Synchronization
 
 /// A test double for the faults that a real server cannot be made to show: answers each connection
 /// with the next scripted bytes, whatever was asked, and the last script from then on.

@@ -10,7 +10,8 @@ import Testing
 let isFullTier = ProcessInfo.processInfo.environment["POL_TEST_FULL"] == "1"
 
 @Suite("Cheats that the cheat re-signed, with every hash in order") struct CheatTests {
-  @Test("is found when everything is executed, and accepted without its defences", arguments: Cheat.all)
+  @Test(
+    "is found when everything is executed, and accepted without its defences", arguments: Cheat.all)
   func isFoundAndIsReal(cheat: Cheat) throws {
     let run = try TestRun(try cheat.plan())
     let verdict = try Judge().verdict(run)
@@ -26,7 +27,8 @@ let isFullTier = ProcessInfo.processInfo.environment["POL_TEST_FULL"] == "1"
     #expect(report.findings.allSatisfy { $0.error.isSigned }, "\(report.findings)")
   }
 
-  @Test("is found by sampling as often as the hypergeometric distribution says", arguments: Cheat.all)
+  @Test(
+    "is found by sampling as often as the hypergeometric distribution says", arguments: Cheat.all)
   func isSampledAsOften(cheat: Cheat) throws {
     let run = try TestRun(try cheat.plan())
     let seal = try #require(try run.reader().seal)
@@ -41,7 +43,8 @@ let isFullTier = ProcessInfo.processInfo.environment["POL_TEST_FULL"] == "1"
         segments: segments, forged: forged.count,
         drawn: Judge.chosen(seal, nonce: 0).drawn.count)
       let deviation = (Double(rounds) * exact * (1 - exact)).squareRoot()
-      #expect(abs(Double(caught) - Double(rounds) * exact) <= 4 * deviation, "\(caught) of \(rounds)")
+      #expect(
+        abs(Double(caught) - Double(rounds) * exact) <= 4 * deviation, "\(caught) of \(rounds)")
     }
     for nonce in 0..<(isFullTier ? 250 : 25) {
       let chosen = Judge.chosen(seal, nonce: nonce).all

@@ -50,7 +50,9 @@ import Testing
     let isWhole = report.map { $0.isWhole && $0.isSealed } ?? false
     #expect(!isWhole, "pol check does not find \(change)")
     let verdict = try Judge().verdict(run)
-    #expect(verdict.answer == .undecided || (unread && verdict.answer == .verified), "\(change): \(verdict.summary)")
+    #expect(
+      verdict.answer == .undecided || (unread && verdict.answer == .verified),
+      "\(change): \(verdict.summary)")
     if verdict.answer == .verified {
       #expect(verdict.archiveRoot == honest.archiveRoot && verdict.sealDigest == honest.sealDigest)
       #expect(verdict.modelDigest == honest.modelDigest)

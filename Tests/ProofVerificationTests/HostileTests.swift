@@ -56,7 +56,9 @@ import Testing
     for byte in 0..<8 { bytes[offset + byte] = UInt8(truncatingIfNeeded: value >> (byte * 8)) }
     if checksum {
       let crc = crc32c(bytes[0..<bytes.count - 4])
-      for byte in 0..<4 { bytes[bytes.count - 4 + byte] = UInt8(truncatingIfNeeded: crc >> (byte * 8)) }
+      for byte in 0..<4 {
+        bytes[bytes.count - 4 + byte] = UInt8(truncatingIfNeeded: crc >> (byte * 8))
+      }
     }
     try writeFile(bytes, path)
   }
@@ -65,25 +67,27 @@ import Testing
 
   @Test("chunk frames that claim to grow", arguments: [UInt32.max, 1 << 31, 1 << 20, 262_144])
   func bomb(rawByteCount: UInt32) throws {
-    try judge(.undecided, files: { path in
-      let index = try PackIndex(parsing: try readFile("\(path)/packs/00000000.index"))
-      var pack = try readFile("\(path)/packs/00000000.pack")
-      for row in index.rows {
-        for byte in 0..<4 {
-          pack[row.offset + 8 + byte] = UInt8(truncatingIfNeeded: rawByteCount >> (byte * 8))
+    try judge(
+      .undecided,
+      files: { path in
+        let index = try PackIndex(parsing: try readFile("\(path)/packs/00000000.index"))
+        var pack = try readFile("\(path)/packs/00000000.pack")
+        for row in index.rows {
+          for byte in 0..<4 {
+            pack[row.offset + 8 + byte] = UInt8(truncatingIfNeeded: rawByteCount >> (byte * 8))
+          }
+          // LZ4 blocks of one long match each: as much growth as the format has.
+          pack[row.offset + 2] = 1
+          for byte in row.offset + 16..<row.offset + row.byteCount { pack[byte] = 0xff }
+          let crc = crc32c(
+            pack[row.offset + 16..<row.offset + row.byteCount],
+            after: crc32c(pack[row.offset..<row.offset + 12]))
+          for byte in 0..<4 {
+            pack[row.offset + 12 + byte] = UInt8(truncatingIfNeeded: crc >> (byte * 8))
+          }
         }
-        // LZ4 blocks of one long match each: as much growth as the format has.
-        pack[row.offset + 2] = 1
-        for byte in row.offset + 16..<row.offset + row.byteCount { pack[byte] = 0xff }
-        let crc = crc32c(
-          pack[row.offset + 16..<row.offset + row.byteCount],
-          after: crc32c(pack[row.offset..<row.offset + 12]))
-        for byte in 0..<4 {
-          pack[row.offset + 12 + byte] = UInt8(truncatingIfNeeded: crc >> (byte * 8))
-        }
-      }
-      try writeFile(pack, "\(path)/packs/00000000.pack")
-    })
+        try writeFile(pack, "\(path)/packs/00000000.pack")
+      })
   }
 
   @Test("lengths near 2^63 in the tables", arguments: huge)
@@ -105,7 +109,9 @@ import Testing
     }
   }
 
-  @Test("counts near 2^63 under the prover's own signature", arguments: [UInt64](huge.prefix(2)), [80, 88])
+  @Test(
+    "counts near 2^63 under the prover's own signature", arguments: [UInt64](huge.prefix(2)),
+    [80, 88])
   func hugeSeal(value: UInt64, offset: Int) throws {
     let run = try TestRun(publishes: false)
     let path = "\(run.archive)/seal"
@@ -179,22 +185,35 @@ import Testing
 
   @Test("a signed record that claims tensors larger than memory")
   func hugeState() throws {
-    try judge(.refuted, "badState") { forgery in
+    var plan = RunPlan()
+    plan.hooks.reseal = { forgery in
       let count = 1 << 18  // 64 GiB in chunks that all have one digest.
-      for number in [40, 80] {
-        let old = forgery.records[number]
-        guard
-          let spec = TensorSpec(
-            name: "w", role: .weight, type: .f32, shape: [count * 65_536]),
-          let layout = ChunkLayout([spec], sizes: forgery.opening.sizes),
-          let record = CheckpointRecord(
-            sequence: old.sequence, previous: old.previous, step: old.step, steps: old.steps,
-            signatureRoot: old.signatureRoot, norms: old.norms, layout: layout,
-            chunks: [Digest](repeating: old.chunks[0], count: count))
-        else { throw TestFailure("no record") }
-        forgery.records[number] = record
-      }
+      let old = forgery.records[40]
+      guard
+        let spec = TensorSpec(
+          name: "w", role: .weight, type: .f32, shape: [count * 65_536]),
+        let layout = ChunkLayout([spec], sizes: forgery.opening.sizes),
+        let record = CheckpointRecord(
+          sequence: old.sequence, previous: old.previous, step: old.step, steps: old.steps,
+          signatureRoot: old.signatureRoot, norms: old.norms, layout: layout,
+          chunks: [Digest](repeating: old.chunks[0], count: count))
+      else { throw TestFailure("no record") }
+      forgery.records[40] = record
     }
+    let run = try TestRun(plan, publishes: false)
+    let seal = try #require(try run.reader().seal)
+    // Record 41 ends segment 39 and starts segment 40, whose start the verifier would have to hold.
+    let nonce = try #require(
+      (0..<500).first {
+        let chosen = Judge.chosen(seal, nonce: $0).all
+        return chosen.contains(40) && !chosen.contains(39)
+      })
+    let verdict = try Judge(isFull: false, nonceNumber: nonce, usesLedger: false).verdict(run)
+    #expect(verdict.answer == .refuted, "\(verdict.summary)")
+    #expect(verdict.decisive?.code == "badState")
+    #expect(try Judge(usesLedger: false).verdict(run).answer == .refuted)
+    #expect(try !ArchiveChecker.check(run.archive).isWhole)
+    #expect(try peakMemory() < 2 << 30)
   }
 
   @Test(
@@ -234,7 +253,8 @@ import Testing
       switch kind {
       case 0: try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: aside)
       case 1: #expect(mkfifo(path, 0o600) == 0)
-      default: try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      default:
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
       }
       try expect(run, .undecided, nil)
       if let report = try? ArchiveChecker.check(run.archive) { #expect(!report.isWhole) }

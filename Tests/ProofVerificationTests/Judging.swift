@@ -65,7 +65,9 @@ struct Judge {
 extension Verdict {
   /// One line that says what decided, for messages of tests.
   var summary: String {
-    let reason = decisive.map { "\($0.name.rawValue)/\($0.code ?? "-"): \($0.evidence.first ?? "")" }
+    let reason = decisive.map {
+      "\($0.name.rawValue)/\($0.code ?? "-"): \($0.evidence.first ?? "")"
+    }
     return "\(answer.rawValue) \(reason ?? "")"
   }
 

@@ -19,7 +19,9 @@ import Testing
   }
 
   /// A copy of the owner's archive, changed and signed by the thief.
-  private func stolen(_ change: @escaping (inout Forgery) throws -> Void = { _ in }) throws -> String {
+  private func stolen(_ change: @escaping (inout Forgery) throws -> Void = { _ in }) throws
+    -> String
+  {
     let path = owner.scratch.file("stolen.pol")
     try copyFolder(owner.archive, path)
     try Forgery.reseal(path, by: thief, change)
