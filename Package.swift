@@ -70,6 +70,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "pol-bench",
+      dependencies: [
+        "ProofRecording", "Reexecution", "ProofArchive", "Cryptography", "ProofPrimitives",
+      ],
+      swiftSettings: strict),
 
     // For tests only: vectors, temporary folders, programs.
     .target(name: "ProofTestSupport", swiftSettings: strict),
@@ -79,6 +85,13 @@ let package = Package(
     .testTarget(
       name: "CryptographyTests",
       dependencies: ["Cryptography", "ProofPrimitives", "ProofTestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "TransparencyLedgerTests",
+      dependencies: [
+        "TransparencyLedger", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "MerkleTreesTests", dependencies: ["MerkleTrees", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
@@ -92,6 +105,23 @@ let package = Package(
         "ProofVerification", "ProofRecording", "Reexecution", "ProofArchive", "TransparencyLedger",
         "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives", "ProofTestSupport",
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ProofArchiveTests",
+      dependencies: [
+        "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives", "ProofTestSupport",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ProofRecordingTests",
+      dependencies: [
+        "ProofRecording", "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives",
+        "ProofTestSupport",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ReexecutionTests",
+      dependencies: ["Reexecution", "CKernels", "ProofArchive", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

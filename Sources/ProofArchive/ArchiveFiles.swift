@@ -9,11 +9,13 @@ package enum ArchiveFiles {
   package static let norms = "norms"
   package static let objects = "objects"
   package static let seal = "seal"
-  package static let lock = "lock"
   package static let packFolder = "packs"
   package static let datasetFolder = "dataset"
   package static let points = "dataset/points"
   package static let offsets = "dataset/offsets"
+
+  /// 2^32 points have five levels of 256.
+  static let treeLevelCount = 5
 
   package static func tree(level: Int) -> String { "dataset/tree.\(level)" }
   package static func pack(_ number: UInt32) -> String { "packs/\(digits(number)).pack" }
@@ -27,11 +29,11 @@ package enum ArchiveFiles {
   /// Whether a name is one that a version 1 archive may hold.
   package static func isKnown(_ name: String) -> Bool {
     let fixed = [
-      settings, policy, claims, journal, records, recordIndex, norms, objects, seal, points, offsets,
+      settings, policy, claims, journal, records, recordIndex, norms, objects, seal, points,
+      offsets,
     ]
     if fixed.contains(name) { return true }
-    // 2^32 points have five levels of 256; one digit is all there is.
-    if (0..<5).contains(where: { tree(level: $0) == name }) { return true }
+    if (0..<treeLevelCount).contains(where: { tree(level: $0) == name }) { return true }
     guard name.hasPrefix("packs/") else { return false }
     let number = name.dropFirst(6).prefix { $0.isASCII && $0.isNumber }
     guard let value = UInt32(number) else { return false }

@@ -114,7 +114,7 @@ package final class ArchiveReader {
     }
   }
 
-  private static func texts(
+  static func texts(
     _ source: any ObjectSource, _ opening: OpeningRecord
   ) throws(ArchiveError) -> (settings: [UInt8], policy: [UInt8]) {
     let settings = try whole(ArchiveFiles.settings, in: source, limit: textLimit)

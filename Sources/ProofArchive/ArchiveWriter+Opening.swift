@@ -9,22 +9,55 @@ extension ArchiveWriter {
     at path: String, opening: OpeningRecord, settings: [UInt8], policy: [UInt8],
     dataset: DatasetManifest
   ) throws(ArchiveError) -> ArchiveWriter {
+    try checkVacant(path)
     try storing { () throws(StorageError) in
       try DurableFile.createDirectory(path)
-      if try DirectoryObjectSource(path).byteCount(of: ArchiveFiles.records) != nil {
-        throw StorageError(
-          .io, at: path, "an archive stands here already",
-          remedy: "choose another folder, or go on with the training it holds")
-      }
       try DurableFile.createDirectory("\(path)/\(ArchiveFiles.packFolder)")
       try DurableFile.createDirectory("\(path)/\(ArchiveFiles.datasetFolder)")
       try DurableFile.write(settings, to: "\(path)/\(ArchiveFiles.settings)")
       try DurableFile.write(policy, to: "\(path)/\(ArchiveFiles.policy)")
-      for file in dataset.files { try DurableFile.write(file.bytes, to: "\(path)/\(file.name)") }
+      let files = dataset.files
+      // A preparation of a larger dataset that did not end may have left more levels.
+      for level in 0..<ArchiveFiles.treeLevelCount {
+        let name = ArchiveFiles.tree(level: level)
+        if !files.contains(where: { $0.name == name }) {
+          try DurableFile.remove("\(path)/\(name)")
+        }
+      }
+      for file in files { try DurableFile.write(file.bytes, to: "\(path)/\(file.name)") }
       let frame = RecordFrame(record: opening.encoded, envelope: Envelope(rows: []).encoded)
       try DurableFile.write(frame.encoded, to: "\(path)/\(ArchiveFiles.records)")
     }
     return try open(at: path)
+  }
+
+  /// Refuses a folder that holds anything but what a preparation that did not end leaves behind.
+  package static func checkVacant(_ path: String) throws(ArchiveError) {
+    guard try DirectoryListing.exists(path) else { return }
+    let names = try DirectoryListing.names(path)
+    guard !names.contains(ArchiveFiles.records) else {
+      throw ArchiveError(
+        .io, at: path, "an archive stands here already",
+        remedy: "choose another folder, or go on with the training it holds")
+    }
+    let leftovers = [ArchiveFiles.settings, ArchiveFiles.policy]
+    for name in names {
+      let file = name.split(separator: "/").last ?? ""
+      guard
+        leftovers.contains(name) || name.hasPrefix("\(ArchiveFiles.datasetFolder)/")
+          || file.hasPrefix(DurableFile.temporaryPrefix)
+      else {
+        throw ArchiveError(
+          .io, at: path, "the folder is not empty: it holds \(printable(name))",
+          remedy: "choose a folder that does not exist yet")
+      }
+    }
+  }
+
+  /// Settings and policy as they stand, each checked against record 0.
+  package func texts() throws(ArchiveError) -> (settings: [UInt8], policy: [UInt8]) {
+    let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
+    return try ArchiveReader.texts(source, opening)
   }
 
   /// Opens an unsealed archive at its last whole record; what was torn by a crash is cut off.

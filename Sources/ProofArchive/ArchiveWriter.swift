@@ -49,6 +49,9 @@ package final class ArchiveWriter {
   /// Checkpoints written so far.
   package var checkpointCount: Int { rows.count - 1 }
 
+  /// The archive root over the records so far.
+  package var root: Digest { RecordIndex.root(ofHashes: rows.map(\.hash)) }
+
   /// Appends a checkpoint. Not durable before `sync`.
   ///
   /// - Parameters:
@@ -121,6 +124,13 @@ package final class ArchiveWriter {
       throw ArchiveError(
         .limit, at: path, "the state has more tensors or chunks than a checkpoint holds",
         remedy: "record a smaller state")
+    }
+    // Said at the first checkpoint, not after weeks when the seal wants the model digest.
+    let model = specs.filter { $0.role == .weight || $0.role == .buffer }.map(\.name)
+    guard Set(model).count == model.count else {
+      throw ArchiveError(
+        .malformed, at: path, "a weight and a buffer share a name",
+        remedy: "give every weight and buffer a name of its own")
     }
     layout = made
     return made

@@ -130,7 +130,8 @@ package struct CheckpointRecord: Equatable, Sendable {
   private static func steps(
     _ reader: inout ByteReader, datasetCount: Int
   ) throws(ParsingError) -> [Step] {
-    let count = try reader.count("step count", itemByteCount: 16, limit: RecordHeader.bodyLimit / 16)
+    let count = try reader.count(
+      "step count", itemByteCount: 16, limit: RecordHeader.bodyLimit / 16)
     var steps: [Step] = []
     steps.reserveCapacity(count)
     for _ in 0..<count {

@@ -76,8 +76,9 @@ package struct ChunkLayout: Sendable {
     var out: [UInt8] = []
     out.reserveCapacity(byteCount(ofChunk: chunk))
     for piece in chunks[chunk] {
-      out += state.tensors[piece.tensor].bytes[
-        piece.byteOffset..<piece.byteOffset + piece.byteCount]
+      out +=
+        state.tensors[piece.tensor].bytes[
+          piece.byteOffset..<piece.byteOffset + piece.byteCount]
     }
     return out
   }

@@ -4,10 +4,10 @@ internal import ProofPrimitives
 
 /// The names of what lies in an archive's directory, with `/` between folders, one folder deep.
 enum DirectoryListing {
-  /// Includes whatever stands there, regular file or not; leaves out the writer's lock.
+  /// Includes whatever stands there, regular file or not.
   static func names(_ path: String) throws(ArchiveError) -> [String] {
     var names: [String] = []
-    for name in try entries(path) where name != ArchiveFiles.lock {
+    for name in try entries(path) {
       if name == ArchiveFiles.packFolder || name == ArchiveFiles.datasetFolder {
         names += try entries("\(path)/\(name)").map { "\(name)/\($0)" }
       } else {
@@ -17,12 +17,29 @@ enum DirectoryListing {
     return names.sorted()
   }
 
-  private static func entries(_ path: String) throws(ArchiveError) -> [String] {
-    guard let stream = opendir(path) else {
-      throw ArchiveError(
-        .io, at: path, "the folder cannot be read: \(String(cString: strerror(errno)))",
-        remedy: "check the path and its permissions")
+  /// Whether anything stands at `path`; what is no folder is refused.
+  static func exists(_ path: String) throws(ArchiveError) -> Bool {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      if errno == ENOENT { return false }
+      throw failure(path)
     }
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      throw ArchiveError(
+        .malformed, at: path, "something that is no folder stands here",
+        remedy: "choose another path")
+    }
+    return true
+  }
+
+  private static func failure(_ path: String) -> ArchiveError {
+    ArchiveError(
+      .io, at: path, "the folder cannot be read: \(String(cString: strerror(errno)))",
+      remedy: "check the path and its permissions")
+  }
+
+  private static func entries(_ path: String) throws(ArchiveError) -> [String] {
+    guard let stream = opendir(path) else { throw failure(path) }
     defer { closedir(stream) }
     var names: [String] = []
     errno = 0
@@ -33,11 +50,7 @@ enum DirectoryListing {
       if name != ".", name != ".." { names.append(name) }
     }
     // An error is not the end of the folder.
-    guard errno == 0 else {
-      throw ArchiveError(
-        .io, at: path, "the folder cannot be read: \(String(cString: strerror(errno)))",
-        remedy: "check the disk")
-    }
+    guard errno == 0 else { throw failure(path) }
     return names
   }
 }

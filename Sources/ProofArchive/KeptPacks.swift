@@ -53,7 +53,9 @@ struct KeptPacks {
       let rows = Array(pack.value.rows.values)
       indexes[pack.key] = PackIndex(
         packNumber: pack.key,
-        packByteCount: rows.reduce(PackWriter.headerByteCount) { max($0, $1.offset + $1.byteCount) },
+        packByteCount: rows.reduce(PackWriter.headerByteCount) {
+          max($0, $1.offset + $1.byteCount)
+        },
         rows: rows)
     }
   }
@@ -91,7 +93,8 @@ struct KeptPacks {
         packNumber: number, packByteCount: pack.end, rows: indexes[number]?.rows ?? [])
       try DurableFile.write(index.encoded, to: "\(path)/\(ArchiveFiles.packIndex(number))")
     }
-    let isLastFull = packs[last].map { $0.isClosed && $0.end >= PackWriter.targetByteCount } ?? false
+    let isLastFull =
+      packs[last].map { $0.isClosed && $0.end >= PackWriter.targetByteCount } ?? false
     return try PackWriter(
       folder: path, archiveID: archiveID, number: isLastFull ? last + 1 : last,
       rows: isLastFull ? [] : (indexes[last]?.rows ?? []).sorted { $0.offset < $1.offset })

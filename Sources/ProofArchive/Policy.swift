@@ -42,9 +42,11 @@ package struct Policy: Equatable, Sendable {
     learningRateFloor: 1e-6, learningRateCeiling: 10, minimumSteps: 100, minimumPasses: 1,
     zeroUpdatePercent: 1)
 
-  package static func proverDefault(every: Int) -> Policy {
+  package static func proverDefault(
+    every: Int, algorithm: String = "pol/mlp-sgd/v1"
+  ) -> Policy {
     Policy(
-      schedule: CheckpointSchedule(every: every), algorithms: ["pol/mlp-sgd/v1"],
+      schedule: CheckpointSchedule(every: every), algorithms: [algorithm],
       learningRateFloor: 1e-6, learningRateCeiling: 10, minimumSteps: 100, minimumPasses: 1,
       zeroUpdatePercent: 1)
   }
@@ -56,7 +58,8 @@ package struct Policy: Equatable, Sendable {
       (
         "learningRate",
         .map([
-          ("ceiling", .string("\(learningRateCeiling)")), ("floor", .string("\(learningRateFloor)")),
+          ("ceiling", .string("\(learningRateCeiling)")),
+          ("floor", .string("\(learningRateFloor)")),
         ])
       ),
       ("minimumPasses", .int(minimumPasses)),
@@ -82,21 +85,27 @@ package struct Policy: Equatable, Sendable {
     guard let members = json.members, members.map(\.key).sorted() == names else {
       throw ParsingError("a policy has exactly the members \(names.joined(separator: ", "))", at: 0)
     }
-    func refuse(_ name: String) -> ParsingError { ParsingError("the policy's \(name) is not valid", at: 0) }
+    func refuse(_ name: String) -> ParsingError {
+      ParsingError("the policy's \(name) is not valid", at: 0)
+    }
     let algorithms = json["algorithms"]?.arrayValue?.compactMap(\.stringValue) ?? []
     guard algorithms.count == json["algorithms"]?.arrayValue?.count, !algorithms.isEmpty,
       algorithms.count <= 64
     else { throw refuse("algorithms") }
-    let roots = json["datasetRoots"]?.arrayValue?.compactMap { $0.stringValue.flatMap { Digest(hex: $0) } }
+    let roots = json["datasetRoots"]?.arrayValue?.compactMap {
+      $0.stringValue.flatMap { Digest(hex: $0) }
+    }
     guard let roots, roots.count == json["datasetRoots"]?.arrayValue?.count else {
       throw refuse("datasetRoots")
     }
-    guard let rates = json["learningRate"]?.members, rates.map(\.key).sorted() == ["ceiling", "floor"],
+    guard let rates = json["learningRate"]?.members,
+      rates.map(\.key).sorted() == ["ceiling", "floor"],
       let ceiling = json["learningRate"]?["ceiling"]?.stringValue.flatMap(Policy.decimal),
       let floor = json["learningRate"]?["floor"]?.stringValue.flatMap(Policy.decimal),
       floor <= ceiling
     else { throw refuse("learningRate") }
-    guard let passes = json["minimumPasses"]?.countValue, let steps = json["minimumSteps"]?.countValue,
+    guard let passes = json["minimumPasses"]?.countValue,
+      let steps = json["minimumSteps"]?.countValue,
       let zero = json["zeroUpdatePercent"]?.countValue, zero <= 100
     else { throw refuse("minimumPasses, minimumSteps or zeroUpdatePercent") }
     var phases: [CheckpointSchedule.Phase] = []

@@ -54,7 +54,8 @@ struct RecordScan {
       try source.read(
         ArchiveFiles.records, range: offset..<offset + RecordFrame.headerByteCount)
     }
-    guard let header = try? RecordFrame.Header(start), offset + header.frameByteCount <= total else {
+    guard let header = try? RecordFrame.Header(start), offset + header.frameByteCount <= total
+    else {
       return nil
     }
     let bytes = try storing { () throws(StorageError) in
@@ -105,7 +106,9 @@ struct RecordScan {
       norms.removeSubrange(min(norms.count, max(0, sequence - 2))...)
       lastCheckpoint = nil
       lastEnvelope = nil
-      if sequence > 1, let frame = try RecordScan.frame(source, at: rows[sequence - 1].offset, total: total) {
+      if sequence > 1,
+        let frame = try RecordScan.frame(source, at: rows[sequence - 1].offset, total: total)
+      {
         lastCheckpoint = try? CheckpointRecord(parsing: frame.record[...], opening: opening)
         lastEnvelope = try? Envelope(parsing: frame.envelope[...])
       }

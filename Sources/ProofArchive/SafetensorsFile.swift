@@ -29,7 +29,9 @@ package enum SafetensorsFile {
     for member in members where member.key != "__metadata__" {
       rows.append(try row(member, role: role, dataByteCount: reader.remaining))
     }
-    rows.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
+    rows.sort {
+      ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+    }
     var cursor = 0
     for row in rows {
       guard row.range.lowerBound == cursor else {
@@ -58,11 +60,13 @@ package enum SafetensorsFile {
     guard let typeName = member.value["dtype"]?.stringValue,
       let type = ElementType(name: typeName)
     else {
-      throw ParsingError("tensor \"\(name)\" has an element type that is not known", at: 8, kind: .unsupported)
+      throw ParsingError(
+        "tensor \"\(name)\" has an element type that is not known", at: 8, kind: .unsupported)
     }
     let shape = member.value["shape"]?.arrayValue?.map(\.countValue)
     let offsets = member.value["data_offsets"]?.arrayValue?.map(\.countValue)
-    guard let shape, let dimensions = unwrapped(shape), let offsets, let bounds = unwrapped(offsets),
+    guard let shape, let dimensions = unwrapped(shape), let offsets,
+      let bounds = unwrapped(offsets),
       bounds.count == 2, bounds[0] <= bounds[1], bounds[1] <= dataByteCount,
       let spec = TensorSpec(name: member.key, role: role, type: type, shape: dimensions),
       spec.byteCount == bounds[1] - bounds[0]

@@ -1,5 +1,5 @@
-internal import Cryptography
 internal import ChunkStorage
+internal import Cryptography
 internal import MerkleTrees
 package import ProofPrimitives
 

@@ -66,15 +66,4 @@ package final class Recorder {
     try archiving { () throws(ArchiveError) in try writer.sync() }
     unsynced = 0
   }
-
-  private func archiving(
-    _ body: () throws(ArchiveError) -> Void
-  ) throws(RecordingError) {
-    do throws(ArchiveError) {
-      try body()
-    } catch {
-      throw RecordingError(
-        .archive, "\(error.code) at \(error.place): \(error.message)", remedy: error.remedy)
-    }
-  }
 }

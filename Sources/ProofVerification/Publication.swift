@@ -7,17 +7,6 @@ package import TransparencyLedger
 
 /// What a prover puts on a ledger: the commitment before a run, the proof after it (`spec/ledger.md` §5).
 package enum Publication {
-  /// The commitment for a run that is about to be prepared.
-  package static func commitment(
-    datasetRoot: Digest, policyDigest: Digest, settingsDigest: Digest, runSecret: Digest,
-    proverKey: Digest, logOrigin: String
-  ) -> CommitmentStatement {
-    CommitmentStatement(
-      datasetRoot: datasetRoot, logOrigin: logOrigin, policyDigest: policyDigest,
-      proverKey: proverKey, runSecretDigest: SHA256.hash(.runSecret, runSecret.bytes),
-      settingsDigest: settingsDigest)
-  }
-
   /// What record 0 says of a commitment that is on the ledger: its place, and the first head that
   /// covers it.
   package static func opening(

@@ -113,6 +113,9 @@ package struct Verdict: Sendable {
   package let treeHead: String?
   package let policyDigest: Digest
 
+  /// What a check says that was not made because an earlier one had decided.
+  package static let endedEarly = "an earlier check ended the verification"
+
   /// The check that decided, when the answer is not "verified".
   package var decisive: CheckResult? {
     checks.first { $0.status == .refuted } ?? checks.first { $0.status == .undecided }

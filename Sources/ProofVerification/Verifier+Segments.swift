@@ -76,9 +76,9 @@ extension Verifier {
       }
       throw CheckStop(error)
     }
-    try compare(result, start, after, norms.rows[segment].norms, place)
     coverage.executedSegments.append(segment)
     coverage.executedSteps += after.steps.count
+    try compare(result, start, after, norms.rows[segment].norms, place)
     if segment == norms.rows.count - 1 { finalState = result.endState }
   }
 

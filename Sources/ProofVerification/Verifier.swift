@@ -67,7 +67,7 @@ package final class Verifier {
       if isOver {
         results.append(
           CheckResult(
-            name: name, status: .notChecked, evidence: ["an earlier check ended the verification"],
+            name: name, status: .notChecked, evidence: [Verdict.endedEarly],
             code: nil))
         continue
       }

@@ -3,7 +3,7 @@ internal import Cryptography
 internal import ProofPrimitives
 
 /// What the run seed decides: the initial weights and the order of the data points
-/// (`spec/training-arithmetic.md` §9 and §10).
+/// (`spec/training-arithmetic.md` §10 and §11).
 ///
 /// Pure functions, so that a verifier draws what the prover had to draw.
 enum DerivedRandomness {

@@ -22,10 +22,14 @@ struct MatrixProduct: @unchecked Sendable {
   /// A thread takes tens of microseconds to wake; 2^20 products take about 25.
   private static let productsPerThread = 1 << 20
 
+  /// Threads that the product is worth, at most `threadCount`.
+  func partCount(threadCount: Int) -> Int {
+    max(1, min(threadCount, min(m, m * n * k / MatrixProduct.productsPerThread)))
+  }
+
   /// Computes the product. Rows are independent, so the number of threads changes no bit.
   func compute(threadCount: Int) {
-    let work = m * n * k / MatrixProduct.productsPerThread
-    let parts = max(1, min(threadCount, min(m, work)))
+    let parts = partCount(threadCount: threadCount)
     guard parts > 1 else { return computeRows(0..<m) }
     DispatchQueue.concurrentPerform(iterations: parts) { part in
       computeRows(m * part / parts..<m * (part + 1) / parts)

@@ -2,7 +2,7 @@ internal import CKernels
 package import ProofArchive
 package import ProofPrimitives
 
-/// Trains a multilayer perceptron by the written arithmetic (`spec/training-arithmetic.md`).
+/// Trains a multilayer perceptron by the written arithmetic (`spec/training-arithmetic.md` §12).
 ///
 /// The prover's trainer and the verifier's executor are this one type, so that they cannot differ.
 /// The same inputs give the same bits on every processor and with any number of threads.

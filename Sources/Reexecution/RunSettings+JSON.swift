@@ -1,3 +1,4 @@
+internal import Cryptography
 package import ProofPrimitives
 
 extension RunSettings {
@@ -66,6 +67,9 @@ extension RunSettings {
 
   /// What is hashed and stored; parsing it gives an equal value.
   package var canonicalBytes: [UInt8] { json.encoded }
+
+  /// The settings digest of record 0: SHA-256(tag || canonical bytes).
+  package var digest: Digest { SHA256.hash(.settings, canonicalBytes) }
 
   /// Reaches 95 % on the digits that stand in `testvectors/digits`: training points first, then the
   /// held-out ones. 16 is the largest pixel value, hence the scale.

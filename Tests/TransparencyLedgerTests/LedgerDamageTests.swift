@@ -32,11 +32,22 @@ import Testing
     #expect(try view(scratch).allEntries().count == 300)
   }
 
-  @Test("a damaged right edge stops the writer", arguments: ["tile/0/001.p/44", "tile/1/000.p/1"])
-  func writer(path: String) throws {
-    let scratch = try ledgerOf(300)
+  @Test(
+    "a damaged right edge stops the writer",
+    arguments: [(300, "tile/0/001.p/44"), (300, "tile/1/000.p/1"), (512, "tile/1/000.p/2")])
+  func writer(count: Int, path: String) throws {
+    let scratch = try ledgerOf(count)
     try scratch.flipBit(in: "log/\(path)", at: 5)
     #expect(code { _ = try LocalLedger.open(at: scratch.ledger) } == "damagedTile")
+  }
+
+  @Test("a head of another origin is refused, though the key signed it") func otherOrigin() throws {
+    let scratch = try ledgerOf(3)
+    let signer = try NoteSigner(name: testOrigin, key: testKey(1))
+    let head = TreeHead(origin: "example.org/other", size: .zero, root: MerkleTree.emptyRoot)
+    let note = try SignedNote(signing: head.text, by: signer)
+    try scratch.write(note.encoded, to: "log/checkpoint")
+    #expect(code { _ = try view(scratch) } == "wrongOrigin")
   }
 
   @Test("a flipped bit in a bundle is noticed, and the bundle named", arguments: [0, 1, 7, 600])
@@ -66,6 +77,29 @@ import Testing
       #expect(code { _ = try ledger.append(opaqueEntries(0..<7)) } == "damagedBundle")
       #expect(try scratch.bytes("log/checkpoint") == published)
     }
+  }
+
+  @Test("an older tile that was damaged stops the log before it signs") func olderTileDamaged()
+    throws
+  {
+    let scratch = try ScratchFolder()
+    let ledger = try newLedger(scratch)
+    _ = try ledger.append(opaqueEntries(0..<512))
+    let published = try scratch.bytes("log/checkpoint")
+    try scratch.flipBit(in: "log/tile/1/000.p/2", at: 4)
+    #expect(code { _ = try ledger.append(opaqueEntries(512..<513)) } == "damagedTile")
+    #expect(try scratch.bytes("log/checkpoint") == published)
+  }
+
+  @Test("a file that never changes is not written over") func neverWrittenOver() throws {
+    let scratch = try ledgerOf(3)
+    try scratch.copy("log/tile/0/000.p/3", to: "log/tile/0/000.p/4")
+    let ledger = try LocalLedger.open(at: scratch.ledger)
+    var steps: [LocalLedger.AppendStep] = []
+    ledger.failpoint = { steps.append($0) }
+    #expect(code { _ = try ledger.append(opaqueEntries(3..<4)) } == "damagedTile")
+    #expect(steps == [.sequenced])
+    #expect(try scratch.bytes("log/tile/0/000.p/4").count == 96)
   }
 
   @Test("a flipped bit in the tree head is noticed") func treeHead() throws {

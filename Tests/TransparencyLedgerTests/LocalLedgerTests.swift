@@ -103,6 +103,19 @@ import Testing
     #expect(code { _ = try LocalLedger.open(at: elsewhere.ledger) } == "notALedger")
   }
 
+  /// `POL_LEDGER_OUT=DIR swift test --filter sample` makes a ledger for `tools/test-go-ledger`.
+  @Test(
+    "a sample for readers in other languages",
+    .enabled(if: ProcessInfo.processInfo.environment["POL_LEDGER_OUT"] != nil))
+  func sample() throws {
+    let path = try #require(ProcessInfo.processInfo.environment["POL_LEDGER_OUT"])
+    let ledger = try LocalLedger.create(at: path, origin: testOrigin)
+    for batch in [0..<1, 1..<256, 256..<300, 300..<1500] {
+      _ = try ledger.append(opaqueEntries(batch))
+    }
+    _ = try ledger.append([commitmentEntry(1, key: testKey(2)), []])
+  }
+
   @Test("the private key is not in the public folder, and its folder is closed")
   func privacy() throws {
     let scratch = try ScratchFolder()

@@ -154,6 +154,13 @@ def main():
             if other < size:
                 inclusion.append(inclusion_case(
                     name + ": neighbour's index", leaves, index, index=str(other)))
+    # A path that stops half-way up, with the root of the subtree it reached.
+    leaves = [data(i) for i in range(4)]
+    inclusion.append(inclusion_case(
+        "a subtree's root", leaves, 0, proof=hexes([leaf_hash(leaves[1])]),
+        root=mth(leaves[:2]).hex()))
+    inclusion.append(inclusion_case(
+        "a leaf as the root", leaves, 0, proof=[], root=leaf_hash(leaves[0]).hex()))
     write("inclusion.json", {"comment": "one fault a case", "cases": inclusion})
 
     consistency = []
@@ -195,6 +202,10 @@ def main():
         "from nothing, zeros for its root", leaves, 0, oldRoot="00" * 32))
     consistency.append(consistency_case(
         "nothing to nothing, zeros for both roots", [], 0, oldRoot="00" * 32, newRoot="00" * 32))
+    leaves = [data(i) for i in range(4)]
+    consistency.append(consistency_case(
+        "a subtree's root for the new one", leaves, 1, proof=hexes([leaf_hash(leaves[1])]),
+        newRoot=mth(leaves[:2]).hex()))
     write("consistency.json", {"comment": "one fault a case", "cases": consistency})
 
 

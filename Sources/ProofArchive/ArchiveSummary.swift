@@ -1,0 +1,81 @@
+internal import ChunkStorage
+internal import ProofPrimitives
+
+/// An archive at a glance, out of its records alone: no chunk is fetched.
+package struct ArchiveSummary: Sendable {
+  package struct Segment: Sendable {
+    /// Step of the checkpoint that ends it.
+    package let endStep: Int
+    /// As the trainer reported it, of the last step.
+    package let loss: Float
+    package let learningRate: Float
+    package let norms: UpdateNorms
+  }
+
+  package private(set) var segments: [Segment] = []
+  /// Bytes of all checkpoints' tensors, each counted whole.
+  package private(set) var rawByteCount = 0
+  /// Bytes of the packs.
+  package private(set) var packByteCount = 0
+  /// Chunks that the checkpoints name, and how many differ.
+  package private(set) var namedChunks = 0
+  package private(set) var distinctChunks = 0
+  /// Data points that the steps used, counted as often as they were.
+  package private(set) var usedPoints = 0
+  package private(set) var tensors: [TensorSpec] = []
+
+  /// 8 MiB of records in one request.
+  private static let windowByteLimit = 8 << 20
+
+  /// - Parameter progress: Called with 0 to 1.
+  /// - Complexity: reads every record once; each was checked against its hash and the one before it.
+  package init(
+    _ reader: ArchiveReader, progress: (Double) -> Void = { _ in }
+  ) throws(ArchiveError) {
+    var seen = Set<Digest>()
+    let rows = reader.index.rows
+    var number = 1
+    while number < rows.count {
+      var end = number
+      var size = rows[number].frameByteCount
+      while end + 1 < rows.count,
+        size + rows[end + 1].frameByteCount <= ArchiveSummary.windowByteLimit
+      {
+        end += 1
+        size += rows[end].frameByteCount
+      }
+      try reader.prefetch(number...end)
+      while number <= end {
+        try add(reader.checkpoint(number), &seen)
+        number += 1
+      }
+      progress(Double(number) / Double(rows.count))
+    }
+    distinctChunks = seen.count
+    try countPacks(reader.source)
+  }
+
+  private mutating func add(_ record: CheckpointRecord, _ seen: inout Set<Digest>) {
+    rawByteCount += record.specs.reduce(0) { $0 + $1.byteCount }
+    namedChunks += record.chunks.count
+    seen.formUnion(record.chunks)
+    usedPoints += record.steps.reduce(0) { $0 + $1.batch.count }
+    tensors = record.specs
+    if let last = record.steps.last {
+      segments.append(
+        Segment(
+          endStep: record.step, loss: Float(bitPattern: last.loss),
+          learningRate: Float(bitPattern: last.learningRate), norms: record.norms))
+    }
+  }
+
+  private mutating func countPacks(_ source: any ObjectSource) throws(ArchiveError) {
+    var number: UInt32 = 0
+    while let count = try storing({ () throws(StorageError) in
+      try source.byteCount(of: ArchiveFiles.pack(number))
+    }) {
+      packByteCount += count
+      number += 1
+    }
+  }
+}

@@ -1,0 +1,13 @@
+internal import ChunkStorage
+internal import ProofPrimitives
+
+/// The archive that a user's word stands for. A folder may be unfinished; a server's archive has to be
+/// sealed, because reading one that is not means reading all of it.
+package func openArchive(_ location: String) throws(ArchiveError) -> ArchiveReader {
+  let source = try storing { () throws(StorageError) in try openObjectSource(location) }
+  let hasSeal = try storing { () throws(StorageError) in
+    try source.byteCount(of: ArchiveFiles.seal) != nil
+  }
+  guard !hasSeal, source is DirectoryObjectSource else { return try ArchiveReader(source) }
+  return try ArchiveReader(unsealed: source)
+}

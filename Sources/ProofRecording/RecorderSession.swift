@@ -1,0 +1,151 @@
+internal import ChunkStorage
+package import Cryptography
+internal import ProofArchive
+internal import ProofPrimitives
+
+/// The recorder's side of the recorder protocol (`spec/recorder.md`): one line in, one line out.
+///
+/// The trainer that writes the lines is trusted with the paths that it names. What it says of the
+/// training is recorded as said; whether it is true is the verifier's work.
+package final class RecorderSession {
+  /// Where the session stands (`spec/recorder.md` §2).
+  private enum State {
+    case waiting
+    case recording(RecordedRun, Recorder)
+    case sealed(Seal)
+  }
+
+  /// 16 MiB hold a step of a million indices.
+  package static let lineByteLimit = 16 << 20
+
+  let archivePath: String
+  let key: SigningKey?
+  private var state = State.waiting
+
+  /// - Parameter key: Nil is enough to resume and not to begin or finish.
+  package init(archivePath: String, key: SigningKey?) {
+    self.archivePath = archivePath
+    self.key = key
+  }
+
+  /// Whether the archive is sealed, so that nothing more can come.
+  package var isSealed: Bool { if case .sealed = state { true } else { false } }
+
+  /// Steps of the last checkpoint that is durable; nil when there is none.
+  package var durableStep: Int? {
+    if case .recording(_, let recorder) = state { recorder.durableStep } else { nil }
+  }
+
+  /// The reply to one line, both without the closing newline. Never fails: what is refused gives an
+  /// `error` reply and changes nothing.
+  package func reply(to line: some Collection<UInt8>) -> [UInt8] {
+    var id: Int?
+    var members: [(String, JSONValue)]
+    do throws(RecordingError) {
+      guard line.count <= RecorderSession.lineByteLimit else {
+        throw RecorderMessage.refusal(
+          "the line has more than \(RecorderSession.lineByteLimit) bytes")
+      }
+      var message = try RecorderMessage(RecorderSession.parse(line))
+      id = try message.optionalCount("id")
+      let event = try message.string("event")
+      members = [("reply", .string(event))]
+      members += try answer(event, &message)
+    } catch {
+      members = [
+        ("code", .string(error.underlying?.code.description ?? error.code.name)),
+        (
+          "message",
+          .string(error.place.isEmpty ? error.message : "\(error.place): \(error.message)")
+        ),
+        ("remedy", .string(error.remedy)), ("reply", .string("error")),
+      ]
+    }
+    if let id { members.append(("id", .int(id))) }
+    return JSONValue.map(members + standing).encoded
+  }
+
+  /// Makes durable what was recorded; for when the lines end.
+  package func flush() throws(RecordingError) {
+    if case .recording(_, let recorder) = state { try recorder.flush() }
+  }
+
+  /// What every reply carries.
+  private var standing: [(String, JSONValue)] {
+    guard case .recording(_, let recorder) = state else { return [] }
+    var members: [(String, JSONValue)] = [("step", .int(recorder.step))]
+    if let durable = recorder.durableStep { members.append(("durableStep", .int(durable))) }
+    if let next = recorder.nextCheckpoint { members.append(("nextCheckpoint", .int(next))) }
+    return members
+  }
+
+  private static func parse(
+    _ line: some Collection<UInt8>
+  ) throws(RecordingError) -> JSONValue {
+    do throws(ParsingError) {
+      return try JSONValue(parsing: line, form: .relaxed)
+    } catch {
+      throw RecorderMessage.refusal("\(error.reason) at byte \(error.offset)")
+    }
+  }
+
+  private func answer(
+    _ event: String, _ message: inout RecorderMessage
+  ) throws(RecordingError) -> [(String, JSONValue)] {
+    switch (event, state) {
+    case ("begin", .waiting):
+      let run = try begin(&message)
+      return opened(run)
+    case ("resume", .waiting):
+      let folder = try message.optionalPath("stateFolder")
+      try message.finish()
+      let run = try openRun(at: archivePath)
+      let files = try folder.map { (folder) throws(RecordingError) in
+        try writeState(of: run, to: folder)
+      }
+      return opened(run) + (files.map { [("state", $0)] } ?? [])
+    case ("step", .recording(_, let recorder)): try step(&message, recorder)
+    case ("checkpoint", .recording(_, let recorder)): try checkpoint(&message, recorder)
+    case ("flush", .recording(_, let recorder)):
+      try message.finish()
+      try recorder.flush()
+    case ("finish", .recording(let run, _)): return try finish(&message, run)
+    case ("begin", _), ("resume", _):
+      throw badEvent("\(event) comes first and once", "go on with step and checkpoint")
+    case ("step", .waiting), ("checkpoint", .waiting), ("flush", .waiting), ("finish", .waiting):
+      throw badEvent("\(event) comes before begin or resume", "send begin or resume first")
+    case ("step", _), ("checkpoint", _), ("flush", _), ("finish", _):
+      throw badEvent("the archive is sealed", "start another archive")
+    default:
+      throw RecorderMessage.refusal("the event \"\(printable(event, limit: 40))\" is unknown")
+    }
+    return []
+  }
+
+  private func badEvent(_ message: String, _ remedy: String) -> RecordingError {
+    RecordingError(.badEvent, message, remedy: remedy)
+  }
+
+  private func opened(_ run: RecordedRun) -> [(String, JSONValue)] {
+    state = .recording(run, run.recorder())
+    let opening = run.writer.opening
+    return [
+      ("archiveID", .string(opening.archiveID.hex)), ("runSeed", .string(opening.runSeed.hex)),
+      ("totalSteps", .int(run.description.steps)),
+    ]
+  }
+
+  private func finish(
+    _ message: inout RecorderMessage, _ run: RecordedRun
+  ) throws(RecordingError) -> [(String, JSONValue)] {
+    let claims = try message.optionalObject("claims")
+    try message.finish()
+    guard let key else { throw badEvent("there is no key to seal with", "start with --key") }
+    let seal = try sealRun(run, key: key, claims: claims)
+    state = .sealed(seal)
+    return [
+      ("archiveRoot", .string(seal.archiveRoot.hex)),
+      ("modelDigest", .string(seal.modelDigest.hex)), ("sealDigest", .string(seal.digest.hex)),
+    ]
+  }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import ChunkStorage
+import ProofArchive
+import ProofPrimitives
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what an archive holds.",
+    discussion: """
+      Everything shown was checked against the seal, if there is one; whether it is true is for
+      `pol verify`.
+
+      Examples:
+        pol inspect run.pol
+        pol inspect https://example.org/run.pol --record 12
+        pol inspect run.pol --tensor layers.0.weight
+      """)
+
+  @Argument(help: "Archive, as a folder or a URL.")
+  var archive: String
+  @Option(help: "Show this record: 0 is the opening, 1 the first state.")
+  var record: Int?
+  @Option(help: "Show this tensor, of --record or of the last one.")
+  var tensor: String?
+  @OptionGroup var reporting: Reporting
+
+  func run() throws {
+    try reporting.run { output in
+      let reader = try openArchive(archive)
+      if let tensor {
+        try TensorView(reader, name: tensor, number: try number(reader)).show(output)
+      } else if record == 0 {
+        OpeningView(reader).show(output)
+      } else if record != nil {
+        try RecordView(reader, number: try number(reader)).show(output)
+      } else {
+        try ArchiveView(reader, name: archive).show(output)
+      }
+      return 0
+    }
+  }
+
+  private func number(_ reader: ArchiveReader) throws -> Int {
+    try checkpointNumber(reader, record: record, step: nil)
+  }
+}
+
+/// The record that a user means: by its number, by its step, or the last.
+func checkpointNumber(_ reader: ArchiveReader, record: Int?, step: Int?) throws -> Int {
+  let rows = reader.index.rows
+  func refusal(_ message: String, _ remedy: String) -> CommandFailure {
+    CommandFailure(
+      code: "missing", place: printable(reader.source.location, limit: 1000), message: message,
+      remedy: remedy)
+  }
+  guard rows.count > 1 else {
+    throw refusal("there is no checkpoint yet", "train first: `pol train`")
+  }
+  if let step {
+    guard let found = rows.indices.dropFirst().first(where: { rows[$0].step == step }) else {
+      let near = rows.dropFirst().map(\.step).min { abs($0 - step) < abs($1 - step) } ?? 0
+      throw refusal("no checkpoint stands at step \(step)", "the nearest one is at step \(near)")
+    }
+    return found
+  }
+  let number = record ?? rows.count - 1
+  guard (1..<rows.count).contains(number) else {
+    throw refusal(
+      "there is no checkpoint record \(number)", "records 1 to \(rows.count - 1) are checkpoints")
+  }
+  return number
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+import ChunkStorage
+import MerkleTrees
+import Cryptography
+import ProofArchive
+import ProofPrimitives
+import ProofVerification
+import TransparencyLedger
+
+struct Publish: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Publish a sealed archive's statement on a ledger.",
+    discussion: """
+      Writes the receipt (.tlog-proof) and the entry it proves beside the archive. Publishing the same \
+      statement twice gives the first entry again.
+
+      Example:
+        pol publish run.pol --ledger ledger --key key.pem --location https://example.org/run.pol
+      """)
+
+  @Argument(help: "The sealed archive.")
+  var archive: String
+  @Option(help: ArgumentHelp("The ledger's folder.", valueName: "dir"))
+  var ledger: String
+  @Option(help: ArgumentHelp("The prover's private key.", valueName: "file"))
+  var key: String
+  @Option(help: ArgumentHelp("Where the archive will be served; stands in the entry.", valueName: "url"))
+  var location = ""
+  @Option(help: ArgumentHelp("Where the receipt goes.", valueName: "file"))
+  var receipt: String?
+  @Option(help: ArgumentHelp("Where the entry goes.", valueName: "file"))
+  var entry: String?
+  @OptionGroup var reporting: Reporting
+
+  func run() throws {
+    try reporting.run { output in
+      let signingKey = try loadSigningKey(key)
+      let reader = try ArchiveReader(try openObjectSource(archive))
+      guard reader.seal?.proverKey == signingKey.verifyingKey else {
+        throw CommandFailure(
+          code: "badKey", place: printable(key),
+          message: "this is not the key that sealed the archive",
+          remedy: "publish with the prover's key")
+      }
+      let statement = try Publication.proof(of: reader, location: location)
+      let bytes = try LedgerEntry.signed(statement.encoded, by: signingKey)
+      let log = try LocalLedger.open(at: ledger)
+      guard let answer = try log.append([bytes]).first else {
+        throw CommandFailure(
+          code: "internal", place: printable(ledger), message: "the log gave no answer",
+          remedy: "report this")
+      }
+      let stored = try log.view().entry(answer.index)
+      var base = archive
+      while base.count > 1, base.hasSuffix("/") { base.removeLast() }
+      if base.hasSuffix(".pol") { base.removeLast(4) }
+      let receiptPath = receipt ?? "\(base).tlog-proof"
+      let entryPath = entry ?? "\(base).entry"
+      try DurableFile.write(answer.proof.encoded, to: receiptPath)
+      try DurableFile.write(stored.bytes, to: entryPath)
+      output.rows([
+        ("entry", "\(answer.index)\(answer.wasKnown ? " (published before)" : "")"),
+        ("model digest", statement.modelDigest.hex), ("receipt", printable(receiptPath)),
+        ("entry file", printable(entryPath)),
+      ])
+      output.document(
+        "pol-publish/1",
+        [
+          ("index", .int(answer.index.value)), ("wasKnown", .bool(answer.wasKnown)),
+          ("modelDigest", .string(statement.modelDigest.hex)),
+          ("archiveRoot", .string(statement.archiveRoot.hex)),
+          ("receipt", .string(receiptPath)), ("entry", .string(entryPath)),
+        ])
+      return 0
+    }
+  }
+}

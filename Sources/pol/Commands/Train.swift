@@ -1,0 +1,116 @@
+import ArgumentParser
+import ChunkStorage
+import Glibc
+import ProofArchive
+import ProofPrimitives
+import ProofRecording
+import Reexecution
+
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train with the built-in trainer and record every step.",
+    discussion: """
+      A new ARCHIVE needs --data and --key. DATA is a folder with train.csv and test.csv, or one
+      file: integers between commas, the label last. An archive that is there already goes on
+      after its last checkpoint, with the data and settings that it holds.
+
+      Examples:
+        pol train run.pol --data digits --key key.pem
+        pol train run.pol --data digits --key key.pem --steps 1000 --every 10 --prepare
+        pol train run.pol
+      """)
+
+  @Argument(help: "Folder of the archive.")
+  var archive: String
+  @OptionGroup var preparation: PreparationOptions
+  @Option(help: "Threads that share a matrix product; changes no bit.")
+  var threads = 1
+  @Flag(help: "Stop before the first step.")
+  var prepare = false
+  @Option(help: ArgumentHelp("Write the trained weights as safetensors.", valueName: "file"))
+  var modelOut: String?
+  @OptionGroup var reporting: Reporting
+
+  func validate() throws {
+    guard (1...1024).contains(threads) else { throw ValidationError("--threads is 1 to 1024") }
+  }
+
+  func run() throws {
+    try reporting.run { output in
+      Interruption.watch()
+      let isNew = try !isArchive(archive)
+      let run: RecordedRun
+      if isNew {
+        run = try preparation.prepare(at: archive, output)
+      } else {
+        run = try openRun(at: archive)
+        try preparation.checkKey(of: run)
+      }
+      let report = TrainReport(run, archive: archive, isNew: isNew)
+      if prepare {
+        report.prepared(output)
+        return 0
+      }
+      return try train(run, report, output)
+    }
+  }
+
+  private func train(_ run: RecordedRun, _ report: TrainReport, _ output: Output) throws -> Int32 {
+    let trainer = try ReferenceRun(run, threadCount: threads)
+    let total = run.description.steps
+    let start = ContinuousClock.now
+    let firstStep = run.writer.lastStep
+    if !report.isNew {
+      output.talk("going on after step \(firstStep) of \(total), with the archive's own settings")
+    }
+    try note(run, firstStep == 0 ? "start" : "resume", [("step", .int(firstStep))])
+    let progress = ProgressBar("training")
+    var lastLoss: Float?
+    let outcome = try TrainingRun.run(
+      trainer, into: run.recorder(), shouldStop: { Interruption.signalNumber != nil }
+    ) { step, record in
+      let loss = Float(bitPattern: record.loss)
+      lastLoss = loss
+      progress.show(Double(step) / Double(total), "step \(step)  loss \(brief(Double(loss)))")
+    }
+    progress.finish()
+    let elapsed = start.duration(to: .now)
+    let seconds =
+      Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    try note(
+      run, outcome.isComplete ? "end" : "stop",
+      [("milliseconds", .int(Int(seconds * 1000))), ("step", .int(outcome.durableStep))])
+    if !outcome.isComplete, let number = Interruption.signalNumber {
+      report.stopped(outcome, output)
+      return Interruption.exitStatus(number)
+    }
+    let heldOut = try heldOutResult(run, settings: trainer.settings, threadCount: threads)
+    if let modelOut, let state = run.writer.lastState {
+      let tensors = state.tensors(in: .weight) + state.tensors(in: .buffer)
+      try DurableFile.write(SafetensorsFile.encode(tensors), to: modelOut, replaces: false)
+    }
+    report.finished(outcome, loss: lastLoss, heldOut: heldOut, seconds: seconds, output)
+    return 0
+  }
+
+  private func note(
+    _ run: RecordedRun, _ event: String, _ members: [(String, JSONValue)]
+  ) throws {
+    try run.writer.note(
+      [("event", .string(event)), ("time", .string(wallClockTime()))] + members)
+  }
+}
+
+/// Whether a recorded run stands in the folder, sealed or not.
+func isArchive(_ path: String) throws -> Bool {
+  var status = stat()
+  guard stat(path, &status) == 0 else {
+    guard errno == ENOENT else {
+      throw CommandFailure(
+        code: "io", place: printable(path), message: String(cString: strerror(errno)),
+        remedy: "check the path and its permissions")
+    }
+    return false
+  }
+  return access("\(path)/\(ArchiveFiles.records)", F_OK) == 0
+}

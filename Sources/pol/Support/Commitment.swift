@@ -1,0 +1,28 @@
+import Cryptography
+import ProofArchive
+import ProofPrimitives
+import ProofRecording
+import ProofVerification
+import TransparencyLedger
+
+/// Logs a run's commitment and says what record 0 has to say of it.
+func logCommitment(
+  _ request: CommitmentRequest, key: SigningKey, ledger path: String
+) throws(RecordingError) -> OpeningRecord.Commitment {
+  do throws(LedgerError) {
+    let ledger = try LocalLedger.open(at: path)
+    let statement = CommitmentStatement(
+      datasetRoot: request.datasetRoot, logOrigin: ledger.origin,
+      policyDigest: request.policyDigest,
+      proverKey: Digest(request.proverKey.rawBytes) ?? .zero,
+      runSecretDigest: request.runSecretDigest, settingsDigest: request.settingsDigest)
+    let entry = try LedgerEntry.signed(statement.encoded, by: key)
+    guard let receipt = try ledger.append([entry]).first else {
+      throw LedgerError(.database, "the log gave no answer", remedy: "try again", path: path)
+    }
+    return try Publication.opening(entry: entry, at: receipt.index, in: try ledger.view())
+  } catch {
+    throw RecordingError(
+      .commitment, at: error.path ?? printable(path), error.message, remedy: error.remedy)
+  }
+}

@@ -1,0 +1,29 @@
+import Glibc
+
+/// Standard output or error, written without buffering. A closed pipe swallows what follows: nobody is
+/// left to read it, and the work goes on.
+struct StandardStream: Sendable {
+  static let output = StandardStream(descriptor: STDOUT_FILENO)
+  static let error = StandardStream(descriptor: STDERR_FILENO)
+
+  let descriptor: Int32
+
+  var isTerminal: Bool { isatty(descriptor) == 1 }
+
+  func write(_ text: String) { write(Array(text.utf8)) }
+
+  /// False when nobody reads any more, or the disk is full.
+  @discardableResult
+  func write(_ bytes: [UInt8]) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        return false
+      }
+      rest = rest.dropFirst(count)
+    }
+    return true
+  }
+}

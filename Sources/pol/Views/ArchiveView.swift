@@ -1,0 +1,145 @@
+import Cryptography
+import ProofArchive
+import ProofPrimitives
+import ProofRecording
+
+/// The whole archive at a glance.
+struct ArchiveView {
+  private let reader: ArchiveReader
+  private let name: String
+  private let summary: ArchiveSummary
+
+  init(_ reader: ArchiveReader, name: String) throws {
+    self.reader = reader
+    self.name = name
+    let progress = ProgressBar("reading records")
+    defer { progress.finish() }
+    summary = try ArchiveSummary(reader) { progress.show($0) }
+  }
+
+  private var steps: Int { reader.index.rows.last?.step ?? 0 }
+  private var description: RunDescription? { try? RunDescription(parsing: reader.settings) }
+  private var root: Digest { reader.index.root }
+  /// Raw bytes for each stored one.
+  private var ratio: Double {
+    summary.packByteCount == 0
+      ? 0 : Double(summary.rawByteCount) / Double(summary.packByteCount)
+  }
+  private var claims: (correct: Int, count: Int)? {
+    guard let heldOut = (try? reader.claims())?["heldOut"],
+      let correct = heldOut["correct"]?.countValue, let count = heldOut["count"]?.countValue
+    else { return nil }
+    return (correct, count)
+  }
+
+  func show(_ output: Output) {
+    output.rows(identity + content)
+    for line in wrapped("settings", String(decoding: reader.settings, as: UTF8.self)) {
+      output.line(line)
+    }
+    let losses = summary.segments.map { Double($0.loss) }
+    if let first = losses.first, let last = losses.last {
+      output.line()
+      output.line("loss  \(brief(first)) → \(brief(last)), over the steps")
+      output.line(sparkline(losses, width: 78))
+    }
+    output.document("pol-inspect/1", members)
+    if let tail = reader.tornTail {
+      output.hint("\(tail) are torn; going on with the training cuts them off")
+    }
+  }
+
+  private var identity: [(name: String, value: String)] {
+    let opening = reader.opening
+    var rows: [(name: String, value: String)] = [("archive", printable(name))]
+    if let seal = reader.seal {
+      rows.append(("sealed", "yes, signature valid; \(seal.objectCount) files"))
+      rows.append(("seal digest", seal.digest.hex))
+      rows.append(("model digest", seal.modelDigest.hex))
+    } else {
+      rows.append(("sealed", "no: nothing is signed yet"))
+    }
+    return rows + [
+      ("archive root", root.hex), ("archive id", opening.archiveID.hex),
+      ("prover key id", opening.proverKey.keyID.hex),
+      (
+        "ledger",
+        opening.commitment.map { "\(printable($0.logOrigin)), entry \($0.index)" } ?? "none"
+      ),
+    ]
+  }
+
+  private var content: [(name: String, value: String)] {
+    let total = description.map { " of \($0.steps)" } ?? ""
+    var rows: [(name: String, value: String)] = [
+      ("algorithm", description.map { printable($0.algorithm) } ?? "unknown"),
+      ("steps", "\(steps)\(total)"),
+      ("chain", "\(reader.index.rows.count) records, \(reader.segmentCount) segments, unbroken"),
+      ("dataset", "\(reader.opening.datasetCount) points, \(summary.usedPoints) uses"),
+      ("dataset root", reader.opening.datasetRoot.hex),
+      ("tensors", "\(summary.tensors.count) in each checkpoint"),
+      (
+        "size",
+        "\(byteText(summary.rawByteCount)) raw, \(byteText(summary.packByteCount)) stored, "
+          + "\(fixed(ratio, 2)) : 1"
+      ),
+      ("chunks", "\(summary.namedChunks) named, \(summary.distinctChunks) distinct"),
+    ]
+    if let claims {
+      rows.append(("claimed", "\(claims.correct) of \(claims.count) held-out points correct"))
+    }
+    return rows
+  }
+
+  private var members: [(String, JSONValue)] {
+    let opening = reader.opening
+    var members: [(String, JSONValue)] = [
+      ("archive", .string(name)), ("sealed", .bool(reader.seal != nil)),
+      ("archiveID", .string(opening.archiveID.hex)), ("archiveRoot", .string(root.hex)),
+      ("proverKeyID", .string(opening.proverKey.keyID.hex)), ("steps", .int(steps)),
+      ("records", .int(reader.index.rows.count)), ("segments", .int(reader.segmentCount)),
+      ("chainUnbroken", .bool(true)), ("datasetRoot", .string(opening.datasetRoot.hex)),
+      ("datasetCount", .int(opening.datasetCount)), ("usedPoints", .int(summary.usedPoints)),
+      ("rawBytes", .int(summary.rawByteCount)), ("packBytes", .int(summary.packByteCount)),
+      ("chunksNamed", .int(summary.namedChunks)),
+      ("chunksDistinct", .int(summary.distinctChunks)),
+      (
+        "losses",
+        .array(
+          summary.segments.map {
+            .object([.init("step", .int($0.endStep)), .init("loss", .double(Double($0.loss)))])
+          })
+      ),
+    ]
+    if let settings = try? JSONValue(parsing: reader.settings, form: .canonical) {
+      members.append(("settings", settings))
+    }
+    if let policy = try? JSONValue(parsing: reader.policy, form: .canonical) {
+      members.append(("policy", policy))
+    }
+    if let claims = try? reader.claims() { members.append(("claims", claims)) }
+    if let tail = reader.tornTail { members.append(("tornTail", .string(tail))) }
+    if let seal = reader.seal {
+      members += [
+        ("sealDigest", .string(seal.digest.hex)), ("modelDigest", .string(seal.modelDigest.hex)),
+      ]
+    }
+    return members
+  }
+
+  /// Long text in lines of at most 79 characters, broken after commas where there are some.
+  private func wrapped(_ name: String, _ text: String) -> [String] {
+    let width = 64
+    var rest = printable(text, limit: 640)[...]
+    var lines: [String] = []
+    while !rest.isEmpty {
+      var piece = rest.prefix(width)
+      if piece.count < rest.count, let comma = piece.lastIndex(of: ",") {
+        piece = piece[...comma]
+      }
+      lines.append((lines.isEmpty ? name : "").column(15) + piece)
+      rest = rest[piece.endIndex...]
+    }
+    return lines
+  }
+}
