@@ -113,12 +113,13 @@ extension Verifier {
           "\(place): the learning rate of step \(step) is \(rate), the settings give "
             + "\(executor.learningRate(ofStep: step))")
       }
-      if isOn(.policy), let policy,
-        !(rate >= max(policy.learningRateFloor, options.policy.learningRateFloor)
-          && rate <= min(policy.learningRateCeiling, options.policy.learningRateCeiling))
-      {
+      if isOn(.proverPolicy), let policy, !policy.allows(rate) {
+        throw .refuted(
+          "\(place): the learning rate \(rate) is outside the policy that the prover committed to")
+      }
+      if isOn(.policy), !options.policy.allows(rate) {
         throw .undecided(
-          "\(place): the learning rate \(rate) is outside the policies' bounds", code: "policy",
+          "\(place): the learning rate \(rate) is outside this verifier's policy", code: "policy",
           remedy: "verify with a --policy that accepts it, if you do")
       }
       guard isOn(.batchOrder) else { continue }
@@ -156,6 +157,13 @@ extension Verifier {
     guard let norms = UpdateNorms(from: start, to: result.endState), norms == after.norms,
       norms == claimed
     else { throw .refuted("\(place): the claimed norms are not those of the update") }
+  }
+}
+
+extension Policy {
+  /// False for NaN.
+  fileprivate func allows(_ rate: Float) -> Bool {
+    rate >= learningRateFloor && rate <= learningRateCeiling
   }
 }
 

@@ -128,8 +128,8 @@ extension Cheat {
       check: .commitment, answer: .undecided, code: "policy", defences: [.policy],
       plan: { loose { $0.learningRate = "0.0000001" } }),
     Cheat(
-      name: "a learning rate below the prover's own floor", check: .segments,
-      answer: .undecided, code: "policy", defences: [.policy],
+      name: "a learning rate below the prover's own floor", check: .segments, code: "false",
+      defences: [.proverPolicy, .policy],
       plan: {
         var plan = RunPlan()
         plan.learningRate = "0.0000005"

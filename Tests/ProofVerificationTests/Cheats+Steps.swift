@@ -46,7 +46,7 @@ extension Cheat {
     Cheat(
       name: "a learning rate that is not a number", check: .segments, code: "false",
       // From the first such step on, all weights are NaN: the last segment shows it too.
-      forged: nil, defences: [.finite, .learningRate, .policy],
+      forged: nil, defences: [.finite, .learningRate, .policy, .proverPolicy],
       plan: {
         hooks {
           $0.step = { step, _ in

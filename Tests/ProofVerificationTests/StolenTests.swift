@@ -49,7 +49,7 @@ import Testing
     by key: SigningKey, secret: Digest, origin: String = TestRun.origin
   ) throws -> OpeningRecord.Commitment {
     let old = owner.opening
-    let statement = Publication.commitment(
+    let statement = TestRun.commitment(
       datasetRoot: old.datasetRoot, policyDigest: old.policyDigest,
       settingsDigest: old.settingsDigest, runSecret: secret,
       proverKey: try TestRun.digest(of: key), logOrigin: origin)
@@ -150,7 +150,7 @@ import Testing
   func differentCommitment(field: Int) throws {
     let old = owner.opening
     let other = SHA256.hash([UInt8(field)])
-    let statement = Publication.commitment(
+    let statement = TestRun.commitment(
       datasetRoot: field == 0 ? other : old.datasetRoot,
       policyDigest: field == 1 ? other : old.policyDigest, settingsDigest: old.settingsDigest,
       runSecret: field == 2 ? other : old.runSecret, proverKey: try TestRun.digest(of: thief),
@@ -258,7 +258,7 @@ import Testing
     plan.usesLedger = false
     let run = try TestRun(plan, in: owner.scratch, on: owner.ledger)
     let old = run.opening
-    let statement = Publication.commitment(
+    let statement = TestRun.commitment(
       datasetRoot: old.datasetRoot, policyDigest: old.policyDigest,
       settingsDigest: old.settingsDigest, runSecret: old.runSecret,
       proverKey: try TestRun.digest(of: run.key), logOrigin: TestRun.origin)

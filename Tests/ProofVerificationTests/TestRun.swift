@@ -48,7 +48,7 @@ final class TestRun {
     let settingsDigest = SHA256.hash(.settings, settings.canonicalBytes)
     var commitment: OpeningRecord.Commitment?
     if plan.usesLedger {
-      let statement = Publication.commitment(
+      let statement = TestRun.commitment(
         datasetRoot: dataset.root, policyDigest: policyDigest, settingsDigest: settingsDigest,
         runSecret: secret, proverKey: try TestRun.digest(of: key), logOrigin: ledger.origin)
       let entry = try LedgerEntry.signed(statement.encoded, by: key)
@@ -81,6 +81,17 @@ final class TestRun {
   static func first<Value>(_ values: [Value]) throws -> Value {
     guard let value = values.first else { throw TestFailure("nothing there") }
     return value
+  }
+
+  /// What a prover logs before a run.
+  static func commitment(
+    datasetRoot: Digest, policyDigest: Digest, settingsDigest: Digest, runSecret: Digest,
+    proverKey: Digest, logOrigin: String
+  ) -> CommitmentStatement {
+    CommitmentStatement(
+      datasetRoot: datasetRoot, logOrigin: logOrigin, policyDigest: policyDigest,
+      proverKey: proverKey, runSecretDigest: SHA256.hash(.runSecret, runSecret.bytes),
+      settingsDigest: settingsDigest)
   }
 
   private func train(_ writer: ArchiveWriter, _ settings: RunSettings) throws {
