@@ -102,7 +102,15 @@ let package = Package(
       name: "MerkleTreesTests", dependencies: ["MerkleTrees", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
     .testTarget(
-      name: "ChunkStorageTests", dependencies: ["ChunkStorage", "ProofPrimitives"],
+      name: "ChunkStorageTests",
+      dependencies: ["ChunkStorage", "ProofPrimitives", "ProofTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ProofVerificationTests",
+      dependencies: [
+        "ProofVerification", "ProofRecording", "Reexecution", "ProofArchive", "TransparencyLedger",
+        "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives", "ProofTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ProofArchiveTests",

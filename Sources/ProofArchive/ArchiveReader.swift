@@ -21,6 +21,7 @@ package final class ArchiveReader {
 
   private let loader: StateLoader
   private var frames: [Int: RecordFrame] = [:]
+  private var objects: ObjectTable?
   /// 1 MiB: settings and policies are a page of text.
   private static let textLimit = 1 << 20
 
@@ -219,13 +220,22 @@ package final class ArchiveReader {
     _ number: Int, roles: Set<TensorRole> = Set(TensorRole.allCases)
   ) throws(ArchiveError) -> TrainingState {
     let record = try checkpoint(number)
+    return try loader.state(of: record, envelope: try envelope(number), roles: roles)
+  }
+
+  /// Reads every chunk of checkpoint record `number` and compares it with its digest.
+  func checkChunks(_ number: Int) throws(ArchiveError) {
+    try loader.check(try checkpoint(number), envelope: try envelope(number))
+  }
+
+  private func envelope(_ number: Int) throws(ArchiveError) -> Envelope {
     let frame = try loadFrame(number)
-    let envelope = try parsing("\(ArchiveReader.recordPlace(number)), envelope") {
+    let record = try checkpoint(number)
+    return try parsing("\(ArchiveReader.recordPlace(number)), envelope") {
       () throws(ParsingError) in
       try Envelope(
         parsing: frame.envelope[...], chunks: record.chunks, archiveID: opening.archiveID)
     }
-    return try loader.state(of: record, envelope: envelope, roles: roles)
   }
 
   /// The norms of all segments, checked against the digest in the seal.
@@ -252,26 +262,43 @@ package final class ArchiveReader {
     return table
   }
 
-  /// Bytes of all published files, by the object table, which is checked against the seal.
+  /// Bytes of all published files, by the object table.
   package func storedByteCount() throws(ArchiveError) -> Int {
-    guard let seal else {
-      throw ArchiveError(.missing, at: ArchiveFiles.seal, "the archive is not sealed")
-    }
-    let (table, byteCount) = try ObjectTable.load(source, seal)
-    return table.rows.reduce(byteCount + Seal.byteCount) {
+    let table = try objectTable()
+    return table.rows.reduce(table.encoded.count + Seal.byteCount) {
       // A false length may be as large as can be written.
       let (sum, overflow) = $0.addingReportingOverflow($1.byteCount)
       return overflow ? Int.max : sum
     }
   }
 
-  /// What the prover says of the result; nil when nothing.
+  /// The object table, checked against the seal; fetched once.
+  private func objectTable() throws(ArchiveError) -> ObjectTable {
+    if let objects { return objects }
+    guard let seal else {
+      throw ArchiveError(.missing, at: ArchiveFiles.seal, "the archive is not sealed")
+    }
+    let table = try ObjectTable.load(source, seal).table
+    objects = table
+    return table
+  }
+
+  /// What the prover says of the result; nil when nothing. Compared with the object table, so that
+  /// neither a changed claim nor a removed one is taken for the prover's word.
   package func claims() throws(ArchiveError) -> JSONValue? {
     let bytes = try storing { () throws(StorageError) in
       try source.readWhole(ArchiveFiles.claims, limit: ArchiveReader.textLimit)
     }
+    if seal != nil {
+      let sealed = try objectTable().rows.first { $0.name == ArchiveFiles.claims }
+      guard sealed?.digest == bytes.map({ SHA256.hash($0) }) else {
+        throw ArchiveError(
+          bytes == nil ? .missing : .damaged, at: ArchiveFiles.claims,
+          "these are not the claims that were sealed")
+      }
+    }
     guard let bytes else { return nil }
-    return try parsing(ArchiveFiles.claims) { () throws(ParsingError) in
+    return try parsing(ArchiveFiles.claims, isSigned: seal != nil) { () throws(ParsingError) in
       try JSONValue(parsing: bytes, form: .canonical)
     }
   }

@@ -37,6 +37,14 @@ package struct CheckpointRecord: Equatable, Sendable {
   /// 2^53 - 1, so that JSON carries every step number.
   package static let stepLimit = 1 << 53 - 1
 
+  /// Bytes of the whole state, as claimed by the tensors' shapes.
+  var stateByteCount: Int {
+    specs.reduce(0) { sum, spec in
+      let (total, overflow) = sum.addingReportingOverflow(spec.byteCount)
+      return overflow ? Int.max : total
+    }
+  }
+
   package var firstStep: Int { step - steps.count }
 
   package static func == (left: CheckpointRecord, right: CheckpointRecord) -> Bool {

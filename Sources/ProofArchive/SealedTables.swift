@@ -173,10 +173,15 @@ package struct ObjectTable: Equatable, Sendable {
     return writer.bytes
   }
 
-  /// Tells the rows apart and compares their root before it believes what they say.
-  init(parsing bytes: [UInt8], root: Digest) throws(ParsingError) {
+  private typealias RawRow = (name: ArraySlice<UInt8>, byteCount: UInt64, digest: Digest)
+
+  /// Tells the rows apart and compares their root. What is wrong here is nobody's statement: the root
+  /// covers the rows and not what stands around them.
+  private static func rawRows(
+    _ bytes: [UInt8], root: Digest
+  ) throws(ParsingError) -> [RawRow] {
     var reader = ByteReader(bytes)
-    var raw: [(name: ArraySlice<UInt8>, byteCount: UInt64, digest: Digest)] = []
+    var raw: [RawRow] = []
     var leaves: [Digest] = []
     let hasMagic: Bool
     do throws(ParsingError) {
@@ -198,6 +203,11 @@ package struct ObjectTable: Equatable, Sendable {
     }
     guard hasMagic else { throw ParsingError("magic of the object table is another", at: 0) }
     try reader.finish("object table")
+    return raw
+  }
+
+  /// What is wrong here, the prover signed.
+  private init(signed raw: [RawRow]) throws(ParsingError) {
     for (last, next) in zip(raw, raw.dropFirst())
     where !last.name.lexicographicallyPrecedes(next.name) {
       throw ParsingError("the objects are not in order", at: 12)
@@ -221,8 +231,11 @@ package struct ObjectTable: Equatable, Sendable {
     table: ObjectTable, byteCount: Int
   ) {
     let bytes = try ArchiveReader.whole(ArchiveFiles.objects, in: source, limit: byteLimit)
+    let raw = try parsing(ArchiveFiles.objects) { () throws(ParsingError) in
+      try rawRows(bytes, root: seal.objectRoot)
+    }
     let table = try parsing(ArchiveFiles.objects, isSigned: true) { () throws(ParsingError) in
-      try ObjectTable(parsing: bytes, root: seal.objectRoot)
+      try ObjectTable(signed: raw)
     }
     guard table.rows.count == seal.objectCount else {
       throw ArchiveReader.falseSeal("the object count is not that of the object table")

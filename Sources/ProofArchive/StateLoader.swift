@@ -36,9 +36,7 @@ package final class StateLoader {
       guard let bytes = raw[checkpoint.chunks[chunk]],
         bytes.count == layout.byteCount(ofChunk: chunk)
       else {
-        throw ArchiveError(
-          .malformed, at: "\(ArchiveFiles.records), record \(checkpoint.sequence), chunk \(chunk)",
-          "the chunk is not as long as its tensors", isSigned: true)
+        throw StateLoader.wrongLength(checkpoint, chunk)
       }
       var cursor = 0
       for piece in layout.chunks[chunk] {
@@ -57,6 +55,22 @@ package final class StateLoader {
         "two tensors share a name", isSigned: true)
     }
     return state
+  }
+
+  /// Whether every chunk of a checkpoint is there and as long as its tensors want it. The state is
+  /// not put together: a record may claim far more than the archive stores.
+  func check(_ checkpoint: CheckpointRecord, envelope: Envelope) throws(ArchiveError) {
+    let raw = try chunks(Set(checkpoint.chunks), of: checkpoint, envelope: envelope)
+    for (chunk, digest) in checkpoint.chunks.enumerated()
+    where raw[digest]?.count != checkpoint.layout.byteCount(ofChunk: chunk) {
+      throw StateLoader.wrongLength(checkpoint, chunk)
+    }
+  }
+
+  private static func wrongLength(_ checkpoint: CheckpointRecord, _ chunk: Int) -> ArchiveError {
+    ArchiveError(
+      .malformed, at: "\(ArchiveFiles.records), record \(checkpoint.sequence), chunk \(chunk)",
+      "the chunk is not as long as its tensors", isSigned: true)
   }
 
   /// Raw bytes by digest.

@@ -35,8 +35,6 @@ package enum Publication {
       correct: claims?["heldOut"]?["correct"]?.countValue ?? 0,
       count: claims?["heldOut"]?["count"]?.countValue ?? 0)
     let final = try reader.state(last, roles: [.weight, .buffer])
-    let tensors = final.tensors.sorted { $0.bytes.count > $1.bytes.count }
-      .prefix(ProofStatement.tensorLimit).map(\.digest)
     return ProofStatement(
       archiveID: seal.archiveID, archiveRoot: seal.archiveRoot,
       commitment: reader.opening.commitment?.leafHash ?? .zero,
@@ -46,7 +44,16 @@ package enum Publication {
       parents: parents, policyDigest: reader.opening.policyDigest,
       proverKey: Digest(seal.proverKey.rawBytes) ?? .zero, sealDigest: seal.digest,
       settingsDigest: reader.opening.settingsDigest, sketch: try sketch(reader, last: last),
-      steps: seal.stepCount, tensors: tensors)
+      steps: seal.stepCount, tensors: tensorDigests(of: final))
+  }
+
+  /// Digests of the largest weights and buffers, equally large ones in the order of the state.
+  static func tensorDigests(of final: TrainingState) -> [Digest] {
+    final.tensors.filter { $0.spec.role == .weight || $0.spec.role == .buffer }.enumerated()
+      .sorted {
+        ($1.element.bytes.count, $0.offset) < ($0.element.bytes.count, $1.offset)
+      }
+      .prefix(ProofStatement.tensorLimit).map(\.element.digest)
   }
 
   /// Model digests of evenly spaced checkpoints, the last one included.

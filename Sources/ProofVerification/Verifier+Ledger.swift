@@ -22,6 +22,7 @@ extension Verifier {
       }
     }
     if let receipt = options.receipt, isOn(.receipt) { try check(receipt, ledger, seal) }
+    isLedgerSound = true
     let own = entries.first {
       guard case .proof(let statement) = $0.signed.statement else { return false }
       return $0.signed.key == seal.proverKey && statement.archiveRoot == seal.archiveRoot
@@ -43,10 +44,30 @@ extension Verifier {
     ]
   }
 
-  /// The receipt proves the entry that the ledger holds, offline.
+  /// The receipt proves, offline, that the ledger holds this proof.
   private func check(
     _ receipt: LogProof, _ ledger: LedgerView, _ seal: Seal
   ) throws(CheckStop) {
+    // The log signed this head once: its tree must still begin with it.
+    let seen = try asking { () throws(LedgerError) in
+      try SignedTreeHead(note: receipt.note, by: ledger.verifierKey)
+    }.head
+    guard seen.size <= ledger.head.size else {
+      throw .undecided(
+        "the log signed the receipt's head of \(seen.size) entries and now shows "
+          + "\(ledger.head.size)", code: LedgerError.Code.rolledBack.name,
+        remedy: "fetch the newest tree head; if it stays smaller, the log takes entries back")
+    }
+    guard
+      try asking({ () throws(LedgerError) in try ledger.root(at: seen.size) }) == seen.root
+    else {
+      throw .undecided(
+        "the log signed the receipt's head of \(seen.size) entries and now shows "
+          + "\(ledger.head.size) entries that do not go on from it",
+        code: LedgerError.Code.forked.name,
+        remedy: "keep the receipt: with the head shown now it proves that the log broke its promise"
+      )
+    }
     let entry = entries.first { $0.index == receipt.index.value }
     guard case .proof(let statement)? = entry?.signed.statement, let entry,
       entry.signed.key == seal.proverKey, statement.sealDigest == seal.digest
@@ -55,20 +76,9 @@ extension Verifier {
         "the receipt is for entry \(receipt.index), which is not this proof", code: "receipt",
         remedy: "ask the prover for the receipt of this archive")
     }
-    let seen = try asking { () throws(LedgerError) in
+    _ = try asking { () throws(LedgerError) in
       try receipt.verify(
         leafHash: entry.leafHash, by: ledger.verifierKey, origin: ledger.head.origin)
-    }
-    // The log signed this head once: its tree must still begin with it.
-    guard seen.head.size <= ledger.head.size,
-      try asking({ () throws(LedgerError) in try ledger.root(at: seen.head.size) })
-        == seen.head.root
-    else {
-      throw .undecided(
-        "the log signed the receipt's head of \(seen.head.size) entries and now shows "
-          + "\(ledger.head.size) entries that do not go on from it", code: "forked",
-        remedy: "keep the receipt: with the head shown now it proves that the log broke its promise"
-      )
     }
   }
 
@@ -85,6 +95,7 @@ extension Verifier {
       ("policy digest", statement.policyDigest == opening.policyDigest),
       ("settings digest", statement.settingsDigest == opening.settingsDigest),
       ("commitment", statement.commitment == (opening.commitment?.leafHash ?? .zero)),
+      ("log", statement.logOrigin == (opening.commitment?.logOrigin ?? "")),
     ]
     for (name, isEqual) in pairs where !isEqual {
       throw .refuted("the published statement and the archive differ in their \(name)")
@@ -93,7 +104,7 @@ extension Verifier {
 
   /// Who else claims this model or this archive, and what that means for this proof.
   func checkClaims() throws(CheckStop) -> [String] {
-    guard ledger != nil else { return [] }
+    guard ledger != nil, isLedgerSound else { return [] }
     let reader = try opened()
     guard let seal = reader.seal else { return [] }
     var evidence: [String] = []
@@ -112,9 +123,14 @@ extension Verifier {
         guard case .commitment = $0.signed.statement else { return false }
         return $0.leafHash == rival.commitment && $0.signed.key == entry.signed.key
       }
-      if let rivalCommitment, ownCommitment.map({ rivalCommitment.index < $0 }) ?? true,
-        !options.refutedRivals.contains(rival.archiveRoot.bytes), isOn(.contested)
-      {
+      let isOlder = rivalCommitment.map { rival in
+        ownCommitment.map { rival.index < $0 } ?? true
+      }
+      if isOlder == true, options.refutedRivals.contains(rival.archiveRoot.bytes) {
+        evidence.append("also claimed by \(who), on an older commitment; its proof does not hold")
+        continue
+      }
+      if let rivalCommitment, isOlder == true, isOn(.contested) {
         throw .undecided(
           "contested: \(who) claims the same model, on a commitment (index \(rivalCommitment.index)) "
             + "older than this one's", code: "contested",
@@ -132,7 +148,7 @@ extension Verifier {
   /// The commitment was logged before the training, by this key, and says what the archive says; the
   /// run seed depends on the first head that covered it.
   func checkCommitment() throws(CheckStop) -> [String] {
-    guard let ledger else {
+    guard let ledger, isLedgerSound else {
       try checkPolicies()
       return []
     }
@@ -152,6 +168,12 @@ extension Verifier {
         "the commitment is on another log: \(printable(commitment.logOrigin))",
         code: "wrongOrigin", remedy: "verify with that ledger")
     }
+    guard commitment.headSize <= ledger.head.size.value else {
+      throw .undecided(
+        "the commitment's tree head has \(commitment.headSize) entries, the ledger shows "
+          + "\(ledger.head.size)", code: LedgerError.Code.beyondHead.name,
+        remedy: "fetch the newest tree head")
+    }
     guard let own, own.leafHash == commitment.leafHash,
       case .commitment(let statement) = own.signed.statement
     else {
@@ -166,6 +188,7 @@ extension Verifier {
       throw .refuted("the commitment stands after the proof")
     }
     let pairs: [(String, Bool)] = [
+      ("log", statement.logOrigin == commitment.logOrigin),
       ("dataset", statement.datasetRoot == opening.datasetRoot),
       ("policy", statement.policyDigest == opening.policyDigest),
       ("settings", statement.settingsDigest == opening.settingsDigest),
@@ -182,6 +205,17 @@ extension Verifier {
     }
     guard first.head.size.value == commitment.headSize, first.head.root == commitment.headRoot
     else {
+      // A line of the history can be withheld, and nothing signs that it was there.
+      let size = TreeSize(commitment.headSize)
+      if size < first.head.size,
+        try asking({ () throws(LedgerError) in try ledger.root(at: size) }) == commitment.headRoot
+      {
+        throw .undecided(
+          "the ledger's history does not list the tree head of \(size) entries that the run seed "
+            + "was made from, though its tree begins with it",
+          code: LedgerError.Code.notPublished.name,
+          remedy: "fetch the history again, or ask the prover for the signed head")
+      }
       throw .refuted(
         "the run seed was not made from the first tree head that covers the commitment")
     }

@@ -49,6 +49,10 @@ extension Verifier {
     let place = "segment \(segment) (steps \(after.firstStep) to \(after.step))"
     try checkPlace(segment, before, after, norms, place)
     try checkSteps(after, reader, executor, place)
+    // Before anything is fetched: a record may claim tensors that no memory holds.
+    if let expected = startSpecs, before.specs != expected || after.specs != expected {
+      throw .refuted("\(place): the set of tensors is not that of the settings", code: "badState")
+    }
     let indices = Set(after.steps.flatMap(\.batch))
     let points = try reading { () throws(ArchiveError) in try reader.dataset.points(at: indices) }
     let used = after.steps.flatMap(\.batch).compactMap { points[$0]?.signature }
@@ -109,12 +113,13 @@ extension Verifier {
           "\(place): the learning rate of step \(step) is \(rate), the settings give "
             + "\(executor.learningRate(ofStep: step))")
       }
-      if isOn(.policy), let policy,
-        !(rate >= max(policy.learningRateFloor, options.policy.learningRateFloor)
-          && rate <= min(policy.learningRateCeiling, options.policy.learningRateCeiling))
-      {
+      if isOn(.proverPolicy), let policy, !policy.allows(rate) {
+        throw .refuted(
+          "\(place): the learning rate \(rate) is outside the policy that the prover committed to")
+      }
+      if isOn(.policy), !options.policy.allows(rate) {
         throw .undecided(
-          "\(place): the learning rate \(rate) is outside the policies' bounds", code: "policy",
+          "\(place): the learning rate \(rate) is outside this verifier's policy", code: "policy",
           remedy: "verify with a --policy that accepts it, if you do")
       }
       guard isOn(.batchOrder) else { continue }
@@ -152,6 +157,13 @@ extension Verifier {
     guard let norms = UpdateNorms(from: start, to: result.endState), norms == after.norms,
       norms == claimed
     else { throw .refuted("\(place): the claimed norms are not those of the update") }
+  }
+}
+
+extension Policy {
+  /// False for NaN.
+  fileprivate func allows(_ rate: Float) -> Bool {
+    rate >= learningRateFloor && rate <= learningRateCeiling
   }
 }
 

@@ -22,6 +22,7 @@ extension Verifier {
     } catch {
       throw CheckStop(error)
     }
+    if referenceSettings != nil { startSpecs = expected.tensors.map(\.spec) }
     if let different = mismatch(expected, record, .initialWeights, .initialOptimizer) {
       throw .refuted(
         "the first state is not the one that the run seed gives: \(different) differs",
@@ -56,12 +57,7 @@ extension Verifier {
   /// The dataset commitment is in record 0, and every point of a segment is proved against it before use.
   func checkDataset() throws(CheckStop) -> [String] {
     let reader = try opened()
-    let passes =
-      executor.map { _ in
-        Double(coverage.trainedSteps) * Double(trainingBatchSize)
-          / Double(max(1, trainingPointCount))
-      } ?? 0
-    if isOn(.policy), executor != nil, passes < Double(options.policy.minimumPasses) {
+    if isOn(.policy), let passes, passes < Double(options.policy.minimumPasses) {
       throw .undecided(
         "the run makes \(passes) passes over its data, accepted are at least "
           + "\(options.policy.minimumPasses)", code: "policy",
@@ -73,9 +69,15 @@ extension Verifier {
     ]
   }
 
-  private var referenceSettings: RunSettings? { (executor as? ReferenceExecutor)?.settings }
-  private var trainingBatchSize: Int { referenceSettings?.batchSize ?? 1 }
-  private var trainingPointCount: Int { referenceSettings?.training.count ?? 1 }
+  var referenceSettings: RunSettings? { (executor as? ReferenceExecutor)?.settings }
+
+  /// Passes over the training data; nil when there is no executor for the settings.
+  var passes: Double? {
+    guard executor != nil else { return nil }
+    let batchSize = referenceSettings?.batchSize ?? 1
+    let points = referenceSettings?.training.count ?? 1
+    return Double(coverage.trainedSteps) * Double(batchSize) / Double(max(1, points))
+  }
 
   /// The final weights give the model digest that was sealed and published, and the file that was given.
   func checkModel() throws(CheckStop) -> [String] {
@@ -104,6 +106,10 @@ extension Verifier {
     guard modelDigest(of: final.tensors) == seal.modelDigest else {
       throw .refuted("the last checkpoint is not the model that was sealed", code: "model")
     }
+    // A statement is found by the tensors it names: somebody else's would be a claim on his model.
+    if let proof, proof.tensors != Publication.tensorDigests(of: final) {
+      throw .refuted("the published statement names tensors that are not the final model's")
+    }
     evidence.append("model digest \(seal.modelDigest.short)… is that of the last checkpoint")
     return evidence
   }
@@ -114,8 +120,8 @@ extension Verifier {
     guard let executor, let settings = referenceSettings, settings.heldOut.count > 0 else {
       return []
     }
-    let claim = try heldOutClaim(reader)
-    guard let claim else { return [] }
+    let claims = try heldOutClaims(reader)
+    guard !claims.isEmpty else { return [] }
     let indices = (0..<UInt32(settings.heldOut.count)).map { settings.heldOut.first + $0 }
     guard Int(indices.last ?? 0) < reader.opening.datasetCount else {
       throw .refuted("the settings' held-out split reaches beyond the dataset")
@@ -138,10 +144,12 @@ extension Verifier {
     } catch {
       throw CheckStop(error)
     }
-    guard !isOn(.accuracy) || (claim.correct == correct && claim.count == indices.count) else {
-      throw .refuted(
-        "claimed are \(claim.correct) of \(claim.count) right, counted \(correct) of "
-          + "\(indices.count)", code: "accuracy")
+    for claim in claims where isOn(.accuracy) {
+      guard claim.correct == correct, claim.count == indices.count else {
+        throw .refuted(
+          "claimed are \(claim.correct) of \(claim.count) right, counted \(correct) of "
+            + "\(indices.count)", code: "accuracy")
+      }
     }
     return [
       "\(correct) of \(indices.count) held-out points right "
@@ -149,16 +157,20 @@ extension Verifier {
     ]
   }
 
-  private func heldOutClaim(
+  /// What is claimed on the ledger and in the archive: both are signed, so each has to be true.
+  private func heldOutClaims(
     _ reader: ArchiveReader
-  ) throws(CheckStop) -> (correct: Int, count: Int)? {
-    if let proof {
-      return proof.heldOut.count == 0 ? nil : (proof.heldOut.correct, proof.heldOut.count)
+  ) throws(CheckStop) -> [(correct: Int, count: Int)] {
+    var found: [(correct: Int, count: Int)] = []
+    if let proof, proof.heldOut.count > 0 {
+      found.append((proof.heldOut.correct, proof.heldOut.count))
     }
     let claims = try reading { () throws(ArchiveError) in try reader.claims() }
-    guard let correct = claims?["heldOut"]?["correct"]?.countValue,
+    if let correct = claims?["heldOut"]?["correct"]?.countValue,
       let count = claims?["heldOut"]?["count"]?.countValue
-    else { return nil }
-    return (correct, count)
+    {
+      found.append((correct, count))
+    }
+    return found
   }
 }

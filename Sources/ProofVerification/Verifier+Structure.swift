@@ -23,6 +23,10 @@ extension Verifier {
     guard table.rows.last?.endStep == reader.seal?.stepCount else {
       throw .refuted("the seal's step count is not that of the last segment")
     }
+    // Before any sum over segment lengths: a table that falls would make one overflow.
+    guard zip(table.rows, table.rows.dropFirst()).allSatisfy({ $0.endStep < $1.endStep }),
+      table.rows[0].endStep > 0
+    else { throw .refuted("the steps in the norms table do not rise") }
     let policy: Policy
     do throws(ParsingError) {
       policy = try Policy(parsing: reader.policy)
@@ -140,8 +144,22 @@ extension Verifier {
       }
       step = row.endStep
     }
+    // A run cut short is not the committed one: whoever may stop anywhere may choose among endings.
+    if let steps = referenceSettings?.steps, coverage.trainedSteps != steps {
+      throw .refuted(
+        "the run has \(coverage.trainedSteps) steps, the committed settings have \(steps)")
+    }
     guard coverage.trainedSteps >= policy.minimumSteps else {
       throw .refuted("fewer steps than the committed policy's \(policy.minimumSteps)")
+    }
+    if let passes, passes < Double(policy.minimumPasses) {
+      throw .refuted(
+        "fewer passes over the data than the committed policy's \(policy.minimumPasses)")
+    }
+    if let root = reader?.opening.datasetRoot, !policy.datasetRoots.isEmpty,
+      !policy.datasetRoots.contains(root)
+    {
+      throw .refuted("the dataset is not in the policy that the prover committed to")
     }
     let zero = norms.rows.count { $0.norms.l2 == 0 }
     guard zero * 100 <= policy.zeroUpdatePercent * norms.rows.count else {

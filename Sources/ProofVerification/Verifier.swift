@@ -25,9 +25,14 @@ package final class Verifier {
   var proof: ProofStatement?
   var proofIndex: UInt64?
   var entries: [(index: UInt64, leafHash: Digest, signed: SignedStatement)] = []
+  /// Whether the ledger was read whole and goes on from what this client knows of it. What follows
+  /// from a ledger that broke its promise is nobody's lie but the log's.
+  var isLedgerSound = false
   var coverage = Coverage()
   var assurance = Assurance.none
   var finalState: TrainingState?
+  /// The tensors that every state of the run has; nil for an executor that may add some.
+  var startSpecs: [TensorSpec]?
 
   /// - Parameters:
   ///   - source: The archive.
@@ -113,7 +118,8 @@ package final class Verifier {
 
   private func notCheckedReason(_ name: CheckName) -> String {
     switch name {
-    case .ledger, .claims, .commitment: "no ledger was given"
+    case .ledger, .claims, .commitment:
+      ledger == nil ? "no ledger was given" : "the ledger cannot be relied on"
     case .accuracy: "the settings name no held-out split"
     default: "not asked for"
     }

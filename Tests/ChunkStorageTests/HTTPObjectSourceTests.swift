@@ -1,4 +1,5 @@
 import Foundation
+import ProofTestSupport
 import Testing
 
 @testable import ChunkStorage

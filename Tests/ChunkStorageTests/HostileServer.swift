@@ -1,4 +1,5 @@
 import Foundation
+import ProofTestSupport
 import Synchronization
 
 /// A test double for the faults that a real server cannot be made to show: answers each connection

@@ -1,11 +1,11 @@
-import Glibc
+internal import Glibc
 
 /// A socket that listens on a free port of 127.0.0.1.
-struct LoopbackSocket {
-  let descriptor: Int32
-  let port: Int
+package struct LoopbackSocket {
+  package let descriptor: Int32
+  package let port: Int
 
-  init?() {
+  package init?() {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     var address = sockaddr_in()
@@ -27,4 +27,7 @@ struct LoopbackSocket {
   }
 }
 
-struct ServerFailure: Error { let message: String }
+package struct ServerFailure: Error {
+  package let message: String
+  package init(message: String) { self.message = message }
+}

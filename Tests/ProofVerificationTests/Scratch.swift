@@ -1,0 +1,32 @@
+import Foundation
+
+/// A folder of a test's own, in memory where the system has such a place: the writers under test
+/// sync every file, and what a disk takes for that is not what these tests measure.
+final class Scratch: Sendable {
+  let path: String
+
+  init() throws {
+    let memory = "/dev/shm"
+    let base =
+      FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
+    path = "\(base)/pol-verification-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  func file(_ name: String) -> String { "\(path)/\(name)" }
+}
+
+func readFile(_ path: String) throws -> [UInt8] {
+  Array(try Data(contentsOf: URL(filePath: path)))
+}
+
+func writeFile(_ bytes: [UInt8], _ path: String) throws {
+  try Data(bytes).write(to: URL(filePath: path))
+}
+
+func copyFolder(_ from: String, _ to: String) throws {
+  try? FileManager.default.removeItem(atPath: to)
+  try FileManager.default.copyItem(atPath: from, toPath: to)
+}

@@ -1,0 +1,303 @@
+import ChunkStorage
+import Cryptography
+import Foundation
+import MerkleTrees
+import ProofPrimitives
+import Testing
+
+@testable import ProofArchive
+@testable import ProofVerification
+@testable import TransparencyLedger
+
+@Suite("Stolen proofs and models") struct StolenTests {
+  let owner: TestRun
+  let thief: SigningKey
+
+  init() throws {
+    owner = try TestRun()
+    thief = try RunPlan(name: "thief").key
+  }
+
+  /// A copy of the owner's archive, changed and signed by the thief.
+  private func stolen(_ change: @escaping (inout Forgery) throws -> Void = { _ in }) throws
+    -> String
+  {
+    let path = owner.scratch.file("stolen.pol")
+    try copyFolder(owner.archive, path)
+    try Forgery.reseal(path, by: thief, change)
+    return path
+  }
+
+  /// Publishes what lies at `path` under the thief's key, as `pol publish` would.
+  private func publish(_ path: String) throws {
+    let reader = try ArchiveReader(try DirectoryObjectSource(path))
+    try owner.log(try Publication.proof(of: reader, location: "").encoded, by: thief)
+  }
+
+  private func opening(
+    commitment: OpeningRecord.Commitment?, secret: Digest? = nil
+  ) -> OpeningRecord {
+    let old = owner.opening
+    return OpeningRecord(
+      archiveID: old.archiveID, proverKey: thief.verifyingKey, datasetRoot: old.datasetRoot,
+      datasetCount: old.datasetCount, settingsDigest: old.settingsDigest,
+      policyDigest: old.policyDigest, runSecret: secret ?? old.runSecret, salt: old.salt,
+      commitment: commitment)
+  }
+
+  private func commit(
+    by key: SigningKey, secret: Digest, origin: String = TestRun.origin
+  ) throws -> OpeningRecord.Commitment {
+    let old = owner.opening
+    let statement = TestRun.commitment(
+      datasetRoot: old.datasetRoot, policyDigest: old.policyDigest,
+      settingsDigest: old.settingsDigest, runSecret: secret,
+      proverKey: try TestRun.digest(of: key), logOrigin: origin)
+    let entry = try LedgerEntry.signed(statement.encoded, by: key)
+    let index = try TestRun.first(try owner.ledger.append([entry])).index
+    return try Publication.opening(entry: entry, at: index, in: try owner.ledger.view())
+  }
+
+  @Test("a seal signed by another key is a replay claim")
+  func resealed() throws {
+    let path = try stolen()
+    try publish(path)
+    let verdict = try Judge().verdict(owner, at: path)
+    #expect(verdict.answer == .refuted)
+    #expect(verdict.decisive?.name == .signature)
+    #expect(verdict.decisive?.code == "replayClaim")
+    let blind = try Judge(disabled: [.proverBinding]).verdict(owner, at: path)
+    #expect(blind.answer == .verified, "\(blind.summary)")
+    // The owner's own verdict names the attempt and stands.
+    let own = try Judge().verdict(owner)
+    #expect(own.answer == .verified, "\(own.summary)")
+    #expect(own[.claims]?.evidence.first?.contains("replay claim") == true)
+  }
+
+  @Test("with the thief's key in record 0, the run seed is another and the start is false")
+  func rebound() throws {
+    let commitment = try commit(by: thief, secret: owner.opening.runSecret)
+    let path = try stolen { $0.opening = opening(commitment: commitment) }
+    try publish(path)
+    let verdict = try Judge().verdict(owner, at: path)
+    #expect(verdict.answer == .refuted, "\(verdict.summary)")
+    #expect(verdict.decisive?.name == .start)
+    #expect(verdict.decisive?.code == "start")
+    let blind = try Judge(disabled: [.initialWeights, .batchOrder, .contested]).verdict(
+      owner, at: path)
+    #expect(blind.answer == .verified, "\(blind.summary)")
+  }
+
+  @Test("without a ledger, the thief's key in record 0 changes the run seed all the same")
+  func reboundWithoutLedger() throws {
+    let path = try stolen { $0.opening = opening(commitment: nil) }
+    var judge = Judge(usesLedger: false)
+    judge.change = { $0.acceptsUnprovedStart = true }
+    let verdict = try judge.verdict(owner, at: path)
+    #expect(verdict.answer == .refuted)
+    #expect(verdict.decisive?.name == .start)
+  }
+
+  @Test("a prefix of the run under the thief's late commitment is refuted", arguments: [30, 79])
+  func prefix(kept: Int) throws {
+    let commitment = try commit(by: thief, secret: owner.opening.runSecret)
+    let path = try stolen { forgery in
+      forgery.opening = opening(commitment: commitment)
+      forgery.records.removeLast(forgery.records.count - 1 - kept)
+      let state = try forgery.reader().state(forgery.records.count)
+      forgery.modelDigest = modelDigest(of: state.tensors) ?? .zero
+    }
+    try publish(path)
+    let verdict = try Judge().verdict(owner, at: path)
+    #expect(verdict.answer == .refuted, "\(verdict.summary)")
+    // The committed settings want more steps; without that promise, the run seed is wrong.
+    #expect(verdict.decisive?.name == .commitment)
+    let later = try Judge(disabled: [.schedule]).verdict(owner, at: path)
+    #expect(later.decisive?.name == .start, "\(later.summary)")
+  }
+
+  @Test("another party's commitment is no commitment of the thief's")
+  func borrowedCommitment() throws {
+    let path = try stolen { $0.opening = opening(commitment: owner.opening.commitment) }
+    try publish(path)
+    let verdict = try Judge().verdict(owner, at: path)
+    #expect(verdict.answer == .refuted)
+    #expect(verdict.decisive?.name == .commitment)
+    #expect(verdict.decisive?.code == "replayClaim")
+  }
+
+  @Test("a commitment meant for another log is not this run's")
+  func foreignCommitment() throws {
+    let key = try RunPlan(name: "other").key
+    let commitment = try commit(by: key, secret: .zero, origin: "example.org/elsewhere")
+    let old = owner.opening
+    let path = owner.scratch.file("foreign.pol")
+    try copyFolder(owner.archive, path)
+    try Forgery.reseal(path, by: key) {
+      $0.opening = OpeningRecord(
+        archiveID: old.archiveID, proverKey: key.verifyingKey, datasetRoot: old.datasetRoot,
+        datasetCount: old.datasetCount, settingsDigest: old.settingsDigest,
+        policyDigest: old.policyDigest, runSecret: .zero, salt: old.salt, commitment: commitment)
+    }
+    let reader = try ArchiveReader(try DirectoryObjectSource(path))
+    try owner.log(try Publication.proof(of: reader, location: "").encoded, by: key)
+    let verdict = try Judge().verdict(owner, at: path)
+    #expect(verdict.decisive?.name == .commitment)
+    #expect(verdict.decisive?.evidence.first?.contains("log") == true)
+  }
+
+  @Test("a commitment that says something else than the archive is refuted", arguments: 0..<3)
+  func differentCommitment(field: Int) throws {
+    let old = owner.opening
+    let other = SHA256.hash([UInt8(field)])
+    let statement = TestRun.commitment(
+      datasetRoot: field == 0 ? other : old.datasetRoot,
+      policyDigest: field == 1 ? other : old.policyDigest, settingsDigest: old.settingsDigest,
+      runSecret: field == 2 ? other : old.runSecret, proverKey: try TestRun.digest(of: thief),
+      logOrigin: TestRun.origin)
+    let entry = try LedgerEntry.signed(statement.encoded, by: thief)
+    let index = try TestRun.first(try owner.ledger.append([entry])).index
+    let commitment = try Publication.opening(
+      entry: entry, at: index, in: try owner.ledger.view())
+    let path = try stolen { $0.opening = opening(commitment: commitment) }
+    try publish(path)
+    let verdict = try Judge().verdict(owner, at: path)
+    #expect(verdict.answer == .refuted)
+    #expect(verdict.decisive?.name == .commitment)
+  }
+
+  // MARK: Who was first
+
+  /// A statement of the thief's that names the owner's model.
+  private func claim(_ commitment: Digest) throws -> ProofStatement {
+    var statement = try owner.statement()
+    statement.archiveID = SHA256.hash([1])
+    statement.archiveRoot = SHA256.hash([2])
+    statement.sealDigest = SHA256.hash([3])
+    statement.commitment = commitment
+    statement.proverKey = try TestRun.digest(of: thief)
+    return statement
+  }
+
+  @Test("a thief who claims the model first without a commitment changes nothing")
+  func firstWithoutCommitment() throws {
+    let run = try TestRun(RunPlan(name: "late"), publishes: false)
+    var claim = try claim(.zero)
+    claim.modelDigest = try #require(try run.reader().seal?.modelDigest)
+    try run.log(claim.encoded, by: thief)
+    try run.publish()
+    let verdict = try Judge().verdict(run)
+    #expect(verdict.answer == .verified, "\(verdict.summary)")
+    #expect(verdict[.claims]?.evidence.first?.contains("no commitment of its own") == true)
+  }
+
+  @Test("a thief who claims the model on a later commitment changes nothing")
+  func laterCommitment() throws {
+    let commitment = try commit(by: thief, secret: .zero)
+    try owner.log(try claim(commitment.leafHash).encoded, by: thief)
+    let verdict = try Judge().verdict(owner)
+    #expect(verdict.answer == .verified, "\(verdict.summary)")
+    #expect(verdict[.claims]?.evidence.first?.contains("a later commitment") == true)
+  }
+
+  @Test("an older dummy commitment contests, until the rival's proof is found not to hold")
+  func olderCommitment() throws {
+    let scratch = try Scratch()
+    let first = try TestRun(RunPlan(name: "thief"), in: scratch)
+    let run = try TestRun(RunPlan(name: "owner2"), in: scratch, on: first.ledger)
+    // The thief's own run, committed to earlier, now said to be of the owner's model.
+    var lie = try first.statement()
+    lie.modelDigest = try #require(try run.reader().seal?.modelDigest)
+    lie.archiveRoot = SHA256.hash([9])
+    lie.archiveID = SHA256.hash([8])
+    try run.log(lie.encoded, by: thief)
+    let contested = try Judge().verdict(run)
+    #expect(contested.answer == .undecided)
+    #expect(contested.decisive?.name == .claims)
+    #expect(contested.decisive?.code == "contested")
+    #expect(contested[.segments]?.status == .passed)
+    var judge = Judge()
+    judge.change = { $0.refutedRivals = [lie.archiveRoot.bytes] }
+    let resolved = try judge.verdict(run)
+    #expect(resolved.answer == .verified, "\(resolved.summary)")
+    #expect(resolved[.claims]?.evidence.first?.contains("does not hold") == true)
+    #expect(try Judge(disabled: [.contested]).verdict(run).answer == .verified)
+  }
+
+  @Test("the thief's archive over an older commitment never verifies")
+  func thiefNeverVerifies() throws {
+    let scratch = try Scratch()
+    let first = try TestRun(RunPlan(name: "thief"), in: scratch)
+    let run = try TestRun(RunPlan(name: "owner2"), in: scratch, on: first.ledger)
+    let path = scratch.file("stolen.pol")
+    try copyFolder(run.archive, path)
+    // His own opening, committed to before the owner's, over the owner's records.
+    let opening = first.opening
+    try Forgery.reseal(path, by: thief) {
+      $0.opening = OpeningRecord(
+        archiveID: run.opening.archiveID, proverKey: opening.proverKey,
+        datasetRoot: opening.datasetRoot, datasetCount: opening.datasetCount,
+        settingsDigest: opening.settingsDigest, policyDigest: opening.policyDigest,
+        runSecret: opening.runSecret, salt: opening.salt, commitment: opening.commitment)
+    }
+    let reader = try ArchiveReader(try DirectoryObjectSource(path))
+    try run.log(try Publication.proof(of: reader, location: "").encoded, by: thief)
+    let verdict = try Judge().verdict(run, at: path)
+    #expect(verdict.answer == .refuted, "\(verdict.summary)")
+    #expect(verdict.decisive?.name == .start)
+    for nonce in 0..<10 {
+      #expect(
+        try Judge(isFull: false, nonceNumber: nonce).verdict(run, at: path).answer == .refuted)
+    }
+  }
+
+  @Test("a commitment published after the training does not give its run seed")
+  func lateCommitment() throws {
+    // Trained without a ledger, then committed to and re-bound by the same key.
+    var plan = RunPlan(name: "hasty")
+    plan.usesLedger = false
+    let run = try TestRun(plan, in: owner.scratch, on: owner.ledger)
+    let old = run.opening
+    let statement = TestRun.commitment(
+      datasetRoot: old.datasetRoot, policyDigest: old.policyDigest,
+      settingsDigest: old.settingsDigest, runSecret: old.runSecret,
+      proverKey: try TestRun.digest(of: run.key), logOrigin: TestRun.origin)
+    let entry = try LedgerEntry.signed(statement.encoded, by: run.key)
+    let index = try TestRun.first(try owner.ledger.append([entry])).index
+    let commitment = try Publication.opening(
+      entry: entry, at: index, in: try owner.ledger.view())
+    try Forgery.reseal(run.archive, by: run.key) {
+      $0.opening = OpeningRecord(
+        archiveID: old.archiveID, proverKey: old.proverKey, datasetRoot: old.datasetRoot,
+        datasetCount: old.datasetCount, settingsDigest: old.settingsDigest,
+        policyDigest: old.policyDigest, runSecret: old.runSecret, salt: old.salt,
+        commitment: commitment)
+    }
+    try run.publish()
+    let verdict = try Judge().verdict(owner, at: run.archive)
+    #expect(verdict.answer == .refuted, "\(verdict.summary)")
+    #expect(verdict.decisive?.name == .start)
+  }
+
+  @Test("a proof entry that stands before its commitment is refuted")
+  func proofBeforeCommitment() throws {
+    // The head that the seed is made from is chosen by the prover's claim; the order is checked apart.
+    let run = try TestRun(RunPlan(name: "eager"), publishes: false)
+    let later = try TestRun.first(try run.ledger.append([Array("filler".utf8)])).index
+    let old = run.opening
+    let commitment = try #require(old.commitment)
+    try Forgery.reseal(run.archive, by: run.key) {
+      $0.opening = OpeningRecord(
+        archiveID: old.archiveID, proverKey: old.proverKey, datasetRoot: old.datasetRoot,
+        datasetCount: old.datasetCount, settingsDigest: old.settingsDigest,
+        policyDigest: old.policyDigest, runSecret: old.runSecret, salt: old.salt,
+        commitment: .init(
+          logOrigin: commitment.logOrigin, leafHash: commitment.leafHash, index: later.value,
+          headSize: later.value + 1, headRoot: commitment.headRoot))
+    }
+    try run.publish()
+    let verdict = try Judge().verdict(run)
+    #expect(verdict.answer == .refuted)
+    #expect(verdict.decisive?.name == .commitment)
+  }
+}
