@@ -42,13 +42,18 @@ package struct Policy: Equatable, Sendable {
     learningRateFloor: 1e-6, learningRateCeiling: 10, minimumSteps: 100, minimumPasses: 1,
     zeroUpdatePercent: 1)
 
+  /// What a prover promises who has not said otherwise: no more than the run will keep.
+  ///
+  /// - Parameters:
+  ///   - steps: Steps of the run.
+  ///   - passes: Whole passes over its data; 0 when that is not known.
   package static func proverDefault(
-    every: Int, algorithm: String = "pol/mlp-sgd/v1"
+    every: Int, algorithm: String = "pol/mlp-sgd/v1", steps: Int = .max, passes: Int = 1
   ) -> Policy {
     Policy(
       schedule: CheckpointSchedule(every: every), algorithms: [algorithm],
-      learningRateFloor: 1e-6, learningRateCeiling: 10, minimumSteps: 100, minimumPasses: 1,
-      zeroUpdatePercent: 1)
+      learningRateFloor: 1e-6, learningRateCeiling: 10, minimumSteps: min(100, steps),
+      minimumPasses: min(1, passes), zeroUpdatePercent: 1)
   }
 
   package var json: JSONValue {

@@ -57,6 +57,13 @@ package enum SafetensorsFile {
     _ member: JSONValue.Member, role: TensorRole, dataByteCount: Int
   ) throws(ParsingError) -> (spec: TensorSpec, range: Range<Int>) {
     let name = printable(member.key, limit: 60)
+    guard !member.key.isEmpty, member.key.utf8.count <= TensorSpec.nameLimit,
+      !member.key.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 })
+    else {
+      throw ParsingError(
+        "tensor name \"\(name)\" is empty, longer than \(TensorSpec.nameLimit) bytes or holds a "
+          + "control character", at: 8)
+    }
     guard let typeName = member.value["dtype"]?.stringValue,
       let type = ElementType(name: typeName)
     else {

@@ -53,7 +53,8 @@ extension RecorderSession {
     case (nil, let path?, nil):
       return try readPolicy(userFile(path, limit: RunDescription.byteLimit))
     case (nil, nil, let every?) where (1...1 << 30).contains(every):
-      return Policy.proverDefault(every: every, algorithm: settings.algorithm)
+      return Policy.proverDefault(
+        every: every, algorithm: settings.algorithm, steps: settings.steps, passes: 0)
     default:
       throw RecorderMessage.refusal("give policy, policyPath or every, which is 1 to 2^30")
     }

@@ -54,6 +54,13 @@ package func prepareRun(
       "it does not accept the run's algorithm, \(printable(settings.algorithm))",
       remedy: "name the algorithm in the policy's algorithms")
   }
+  // The policy is a promise, and a verifier refutes a run that breaks it.
+  guard settings.steps >= policy.minimumSteps else {
+    throw RecordingError(
+      .badInput, at: "policy",
+      "it promises \(policy.minimumSteps) steps or more and the run has \(settings.steps)",
+      remedy: "lower the policy's minimumSteps, or train longer")
+  }
   try archiving { () throws(ArchiveError) in try ArchiveWriter.checkVacant(path) }
   let dataset = DatasetManifest(points: points, secret: isPrivate ? .random() : .open)
   guard policy.datasetRoots.isEmpty || policy.datasetRoots.contains(dataset.root) else {

@@ -111,6 +111,10 @@ func inDatabase<Value>(_ path: String, _ work: () throws -> Value) throws(Ledger
     return try work()
   } catch let error as LedgerError {
     throw error
+  } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+    throw LedgerError(
+      .database, "no space is left for the database", remedy: "free some space, then try again",
+      path: path, cause: error)
   } catch {
     throw LedgerError(
       .database, "the database gave an error", remedy: "check the disk and the permissions",

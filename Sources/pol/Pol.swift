@@ -27,6 +27,8 @@ struct Pol: ParsableCommand {
   static func main() {
     // A reader that closes the pipe, such as `head`, ends the output and not the work.
     signal(SIGPIPE, SIG_IGN)
+    // A file at its size limit is an error to report, not a death.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()

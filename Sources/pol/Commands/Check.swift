@@ -7,7 +7,7 @@ struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Read every byte of an archive and say what is damaged.",
     discussion: """
-      Bytes are compared with digests; whether what they say is true is for `pol verify`. Exit
+      Bytes are compared with digests; whether what they say is true is for `pol verify`. Exit \
       status 0 when the archive is whole, 1 when it is not.
 
       Example:
@@ -18,12 +18,20 @@ struct Check: ParsableCommand {
   var archive: String
   @OptionGroup var reporting: Reporting
 
+  /// One damaged file may cost every checkpoint; a person reads the first few.
+  private static let shownLimit = 12
+
   func run() throws {
     try reporting.run { output in
+      guard !archive.hasPrefix("http://"), !archive.hasPrefix("https://") else {
+        throw CommandFailure(
+          code: "io", place: printable(archive), message: "a check reads every byte, from a folder",
+          remedy: "copy the archive here first; `pol verify` reads from a URL")
+      }
       let progress = ProgressBar("checking")
       let report = try ArchiveChecker.check(archive) { progress.show($0) }
       progress.finish()
-      for finding in report.findings {
+      for finding in report.findings.prefix(Check.shownLimit) {
         let error = finding.error
         output.line("\(error.code) at \(printable(error.place, limit: 1000))")
         output.line("  what         \(printable(error.message, limit: 400))")
@@ -31,6 +39,9 @@ struct Check: ParsableCommand {
         output.line("  next         \(error.remedy)")
       }
       let count = report.findings.count
+      if count > Check.shownLimit {
+        output.line("and \(count - Check.shownLimit) more findings; --json lists them all")
+      }
       output.rows([
         ("archive", printable(archive)),
         ("state", report.isSealed ? "sealed" : "not sealed"),

@@ -9,7 +9,7 @@ struct Execute: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Re-execute steps that a verifier asks for on standard input.",
     discussion: """
-      One JSON object a line in, one out; spec/executor.md says which. Settings come from an
+      One JSON object a line in, one out; spec/executor.md says which. Settings come from an \
       archive or from a file, and from nowhere else.
 
       Example:
@@ -32,13 +32,13 @@ struct Execute: ParsableCommand {
   }
 
   func run() throws {
-    try Reporting.parse([]).run { _ in
+    try Reporting.parse([]).run { output in
       let executor = ReferenceExecutor(settings: try runSettings(), threadCount: threads)
       let session = ExecutorSession(executor: executor, files: Execute.files)
       var lines = LineReader(limit: ExecutorSession.lineByteLimit)
-      while let line = try lines.next(),
-        StandardStream.output.write(session.reply(to: line) + [10])
-      {}
+      while !output.isAnswerLost, let line = try lines.next() {
+        output.answer(String(decoding: session.reply(to: line) + [10], as: UTF8.self))
+      }
       return 0
     }
   }

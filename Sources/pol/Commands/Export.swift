@@ -7,7 +7,7 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a checkpoint as a safetensors file.",
     discussion: """
-      Weights and buffers of the last checkpoint, unless told otherwise. The same checkpoint
+      Weights and buffers of the last checkpoint, unless told otherwise. The same checkpoint \
       gives the same bytes.
 
       Examples:

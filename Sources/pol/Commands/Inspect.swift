@@ -7,7 +7,7 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what an archive holds.",
     discussion: """
-      Everything shown was checked against the seal, if there is one; whether it is true is for
+      Everything shown was checked against the seal, if there is one; whether it is true is for \
       `pol verify`.
 
       Examples:

@@ -8,7 +8,7 @@ struct Keygen: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make an Ed25519 key pair.",
     discussion: """
-      The private key goes to FILE (mode 0600), the public one beside it to FILE with `.pub.pem`
+      The private key goes to FILE (mode 0600), the public one beside it to FILE with `.pub.pem` \
       for `.pem`. Neither replaces a file that stands there.
 
       Example:

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ChunkStorage
 import Cryptography
+import Glibc
 import MerkleTrees
 import ProofArchive
 import ProofPrimitives
@@ -11,12 +12,14 @@ struct Lookup: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Who claimed a model, an archive or a digest first?",
     discussion: """
-      Every answer is proved against the ledger's signed tree head. Exit status 0 when there is an \
-      answer, also when it is that nobody did.
+      Every entry shown is proved against the ledger's signed tree head; that nobody claimed it is said \
+      only after every entry was read. A digest may be of a model, a tensor, an archive, a seal, a \
+      dataset, an entry or a key. Exit status 0 when there is an answer, also when it is that nobody did.
 
       Example:
         pol lookup model.safetensors --ledger ledger
-        pol lookup run.pol --ledger https://example.org/ledger --ledger-key ledger.vkey
+        pol lookup run.pol --ledger https://example.org/ledger \\
+          --ledger-key ledger.vkey
       """)
 
   @Argument(
@@ -26,6 +29,7 @@ struct Lookup: ParsableCommand {
   @OptionGroup var ledgerOptions: LedgerOptions
   @Flag(help: "Read every entry instead of asking the local index.")
   var scan = false
+  @OptionGroup var memoryOptions: HeadMemoryOptions
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -35,12 +39,9 @@ struct Lookup: ParsableCommand {
   func run() throws {
     try reporting.run { output in
       guard let access = try ledgerOptions.open(output) else { return 1 }
+      try memoryOptions.memory()?.check(access.view)
       let subject = try LookupSubject(self.subject)
-      let isLocal = !access.location.hasPrefix("http://") && !access.location.hasPrefix("https://")
-      let index = isLocal && !scan ? try? ClaimIndex(directory: access.location) : nil
-      let matches =
-        try index.map { try $0.lookup(subject.claims, in: access.view) }
-        ?? access.view.lookup(subject.claims)
+      let (matches, method) = try find(subject, access)
       let described = matches.map { LookupAnswer($0, access.view) }
       let head = access.view.head
       output.line(
@@ -55,7 +56,7 @@ struct Lookup: ParsableCommand {
           ("subject", .string(subject.description)),
           ("origin", .string(head.origin)), ("treeSize", .int(head.size.value)),
           ("treeRoot", .string(head.root.hex)),
-          ("method", .string(index == nil ? "scan" : "index")),
+          ("method", .string(method)),
           ("entries", .array(described.map(\.json))),
         ])
       return 0
@@ -63,20 +64,53 @@ struct Lookup: ParsableCommand {
   }
 }
 
+extension Lookup {
+  /// By the local index when it knows something; by reading every entry otherwise, because only that
+  /// shows that there is nothing.
+  private func find(
+    _ subject: LookupSubject, _ access: LedgerAccess
+  ) throws -> (matches: [LedgerMatch], method: String) {
+    let isLocal = !access.location.hasPrefix("http://") && !access.location.hasPrefix("https://")
+    if isLocal, !scan, let index = try? ClaimIndex(directory: access.location) {
+      let matches = try index.lookup(subject.claims, in: access.view)
+      if !matches.isEmpty { return (matches, "index") }
+    }
+    var claims = subject.claims
+    if let digest = subject.digest { claims.formUnion(try named(digest, in: access.view)) }
+    return (try access.view.lookup(claims), "scan")
+  }
+
+  /// Claims of the entries that a key id or a seal digest names: entries hold the key itself, and the
+  /// seal's digest stands beside the claims.
+  private func named(_ digest: Digest, in view: LedgerView) throws -> Set<Claim> {
+    var claims = Set<Claim>()
+    for entry in try view.allEntries() {
+      guard let signed = LedgerEntry.parse(entry.bytes).signed else { continue }
+      var isNamed = signed.key.keyID == digest
+      if case .proof(let proof) = signed.statement {
+        isNamed = isNamed || proof.sealDigest == digest
+      }
+      if isNamed { claims.insert(Claim(.entry, entry.leafHash)) }
+    }
+    return claims
+  }
+}
+
 /// What is looked up, and the claims that would be about it.
-private struct LookupSubject {
+struct LookupSubject {
   let description: String
   let claims: Set<Claim>
-  /// 4 GiB: a model file is read whole.
-  private static let fileLimit = 4 << 30
+  /// Set when a bare digest was given.
+  private(set) var digest: Digest?
 
   init(_ text: String) throws {
     if let digest = Digest(hex: text) {
+      self.digest = digest
       description = "digest \(digest.short)…"
       claims = Set(ClaimKind.allCases.map { Claim($0, digest) })
       return
     }
-    if text.hasPrefix("http") || LookupSubject.isArchive(text) {
+    if text.hasPrefix("http://") || text.hasPrefix("https://") || LookupSubject.isArchive(text) {
       let seal = try ArchiveReader.seal(in: try openObjectSource(text))
       description = "the archive with root \(seal.archiveRoot.short)…, or its model"
       claims = [
@@ -84,6 +118,14 @@ private struct LookupSubject {
         Claim(.model, seal.modelDigest), Claim(.checkpointWeights, seal.modelDigest),
       ]
       return
+    }
+    let isDigits = text.utf8.allSatisfy {
+      (48...57).contains($0) || (65...70).contains($0) || (97...102).contains($0)
+    }
+    if isDigits, !text.isEmpty, access(text, F_OK) != 0 {
+      throw CommandFailure(
+        code: "missing", place: printable(text), message: "there is no such file",
+        remedy: "if it is meant as a digest: one has 64 lower-case hexadecimal digits")
     }
     let tensors = try loadModel(text)
     guard let model = modelDigest(of: tensors) else {
@@ -105,6 +147,7 @@ private struct LookupSubject {
 
 /// Reads a model file whose tensors are weights.
 func loadModel(_ path: String) throws -> [Tensor] {
+  // 4 GiB: the file is held in memory whole.
   let bytes = try DurableFile.readWhole(path, limit: 4 << 30, followsSymlinks: true)
   return try CommandFailure.at(path) { try SafetensorsFile.parse(bytes, role: .weight) }
 }

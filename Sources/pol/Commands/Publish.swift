@@ -15,7 +15,8 @@ struct Publish: ParsableCommand {
       statement twice gives the first entry again.
 
       Example:
-        pol publish run.pol --ledger ledger --key key.pem --location https://example.org/run.pol
+        pol publish run.pol --ledger ledger --key key.pem \\
+          --location https://example.org/run.pol
       """)
 
   @Argument(help: "The sealed archive.")
@@ -45,7 +46,13 @@ struct Publish: ParsableCommand {
       }
       let statement = try Publication.proof(of: reader, location: location)
       let bytes = try LedgerEntry.signed(statement.encoded, by: signingKey)
-      let log = try LocalLedger.open(at: ledger)
+      // What readers would not take for a statement must not be logged: an entry is for ever.
+      if case .opaque(let reason) = LedgerEntry.parse(bytes) {
+        throw CommandFailure(
+          code: reason.code.name, place: "--location", message: reason.message,
+          remedy: "give a URL of at most 2,048 bytes without control characters, or none")
+      }
+      let log = try openLocalLedger(ledger)
       guard let answer = try log.append([bytes]).first else {
         throw CommandFailure(
           code: "internal", place: printable(ledger), message: "the log gave no answer",

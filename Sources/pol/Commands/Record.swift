@@ -6,7 +6,7 @@ struct Record: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Record what another trainer reports on standard input.",
     discussion: """
-      One JSON object a line in, one out; spec/recorder.md says which. What was reported is
+      One JSON object a line in, one out; spec/recorder.md says which. What was reported is \
       durable once a reply's durableStep has reached it.
 
       Example:
@@ -34,7 +34,7 @@ struct Record: ParsableCommand {
       var lines = LineReader(limit: RecorderSession.lineByteLimit)
       while !session.isSealed, let line = try lines.next() {
         // A trainer that reads no more may still report: what it says is recorded.
-        StandardStream.output.write(session.reply(to: line) + [10])
+        output.answer(String(decoding: session.reply(to: line) + [10], as: UTF8.self))
       }
       guard !session.isSealed else { return 0 }
       try session.flush()

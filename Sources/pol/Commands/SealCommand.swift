@@ -9,7 +9,7 @@ struct SealCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "seal", abstract: "Sign a complete archive; after this no byte of it changes.",
     discussion: """
-      For runs of the built-in trainer, the number of held-out points that the final state
+      For runs of the built-in trainer, the number of held-out points that the final state \
       classifies as labelled is claimed in claims.json.
 
       Example:

@@ -10,13 +10,14 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train with the built-in trainer and record every step.",
     discussion: """
-      A new ARCHIVE needs --data and --key. DATA is a folder with train.csv and test.csv, or one
-      file: integers between commas, the label last. An archive that is there already goes on
+      A new ARCHIVE needs --data and --key. DATA is a folder with train.csv and test.csv, or one \
+      file: integers between commas, the label last. An archive that is there already goes on \
       after its last checkpoint, with the data and settings that it holds.
 
       Examples:
         pol train run.pol --data digits --key key.pem
-        pol train run.pol --data digits --key key.pem --steps 1000 --every 10 --prepare
+        pol train run.pol --data digits --key key.pem --steps 1000 --every 10 \\
+          --prepare
         pol train run.pol
       """)
 

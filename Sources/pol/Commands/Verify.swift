@@ -15,7 +15,8 @@ struct Verify: ParsableCommand {
       Exit status: 0 verified, 2 refuted, 1 could not decide, 64 usage.
 
       Example:
-        pol verify https://example.org/run.pol --ledger https://example.org/ledger \\
+        pol verify https://example.org/run.pol \\
+          --ledger https://example.org/ledger \\
           --ledger-key ledger.vkey --model model.safetensors
       """)
 
@@ -43,10 +44,7 @@ struct Verify: ParsableCommand {
       "The archive of a rival claim, verified first; may be repeated.", valueName: "archive-or-url")
   )
   var rival: [String] = []
-  @Option(help: ArgumentHelp("Where tree heads are remembered.", valueName: "dir"))
-  var heads: String?
-  @Flag(help: "Do not remember tree heads.")
-  var forgetHeads = false
+  @OptionGroup var memoryOptions: HeadMemoryOptions
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -55,6 +53,9 @@ struct Verify: ParsableCommand {
     }
     guard forgedFraction > 0, forgedFraction <= 1 else {
       throw ValidationError("--forged-fraction is above 0 and at most 1, such as 0.05")
+    }
+    guard ledgerOptions.ledger != nil || (ledgerOptions.ledgerKey == nil && receipt == nil) else {
+      throw ValidationError("--ledger-key and --receipt say nothing without --ledger")
     }
     if let nonce, Digest(hex: nonce) == nil {
       throw ValidationError("--nonce has 64 lower-case hexadecimal digits")
@@ -65,18 +66,18 @@ struct Verify: ParsableCommand {
     try reporting.run { output in
       let access = try ledgerOptions.open(output)
       var options = try self.options()
-      for other in rival where try !isVerified(other, access) {
-        let seal = try ArchiveReader.seal(in: try openObjectSource(other))
-        options.refutedRivals.insert(seal.archiveRoot.bytes)
+      for other in rival {
+        if let root = try refutedRoot(other, access) { options.refutedRivals.insert(root) }
       }
       let bar = ProgressBar("verifying")
       let verdict = Verifier(
-        try openObjectSource(archive), ledger: access?.view, headMemory: try memory(access),
+        try openObjectSource(archive), ledger: access?.view,
+        headMemory: try access == nil ? nil : memoryOptions.memory(),
         options: options, progress: { bar.show($0, $1) }
       ).verify()
       bar.finish()
       for line in VerdictText(verdict).lines { output.line(line) }
-      if reporting.json { StandardStream.output.write(verdict.json.prettyText + "\n") }
+      if reporting.json { output.answer(verdict.json.prettyText + "\n") }
       return verdict.answer.exitStatus
     }
   }
@@ -103,21 +104,17 @@ struct Verify: ParsableCommand {
     return options
   }
 
-  private func memory(_ access: LedgerAccess?) throws -> HeadMemory? {
-    guard access != nil, !forgetHeads else { return nil }
-    let folder = try heads ?? defaultHeadMemory()
-    try makeFolders(folder)
-    return HeadMemory(directory: folder)
-  }
-
-  /// A rival's archive is judged by the same options, without the model of this one.
-  private func isVerified(_ location: String, _ access: LedgerAccess?) throws -> Bool {
+  /// The archive root of a rival that is refuted by the same options, without the model of this one.
+  ///
+  /// Only a refutation takes a rival's claim away. An archive that is damaged, withheld or a mere stub
+  /// could not be judged, and the contest stays open.
+  private func refutedRoot(_ location: String, _ access: LedgerAccess?) throws -> [UInt8]? {
     var options = try self.options()
     options.model = nil
     options.receipt = nil
     let verdict = Verifier(
       try openObjectSource(location), ledger: access?.view, headMemory: nil, options: options
     ).verify()
-    return verdict.answer == .verified
+    return verdict.answer == .refuted ? verdict.archiveRoot?.bytes : nil
   }
 }

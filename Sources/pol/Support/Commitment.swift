@@ -1,4 +1,5 @@
 import Cryptography
+import Glibc
 import ProofArchive
 import ProofPrimitives
 import ProofRecording
@@ -10,7 +11,7 @@ func logCommitment(
   _ request: CommitmentRequest, key: SigningKey, ledger path: String
 ) throws(RecordingError) -> OpeningRecord.Commitment {
   do throws(LedgerError) {
-    let ledger = try LocalLedger.open(at: path)
+    let ledger = try openLocalLedger(path)
     let statement = CommitmentStatement(
       datasetRoot: request.datasetRoot, logOrigin: ledger.origin,
       policyDigest: request.policyDigest,
@@ -25,4 +26,18 @@ func logCommitment(
     throw RecordingError(
       .commitment, at: error.path ?? printable(path), error.message, remedy: error.remedy)
   }
+}
+
+/// Opens a ledger to append to it, with a message that fits a path that is none.
+func openLocalLedger(_ path: String) throws(LedgerError) -> LocalLedger {
+  let isRemote = path.hasPrefix("http://") || path.hasPrefix("https://")
+  guard !isRemote, access("\(path)/checkpoint", F_OK) == 0 || access("\(path).private", F_OK) == 0
+  else {
+    throw LedgerError(
+      .notALedger,
+      isRemote ? "a ledger is written in its folder, not at its URL" : "no ledger is here",
+      remedy: isRemote ? "name the folder" : "make one with `pol ledger init`, or check the path",
+      path: printable(path))
+  }
+  return try LocalLedger.open(at: path)
 }

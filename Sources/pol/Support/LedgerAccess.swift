@@ -67,25 +67,47 @@ struct LedgerOptions: ParsableArguments {
   }
 }
 
-/// Where this client keeps the heads it has seen, unless a command says otherwise.
-func defaultHeadMemory() throws -> String {
-  func variable(_ name: String) -> String? {
-    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
-  }
-  let base = variable("XDG_STATE_HOME") ?? variable("HOME").map { "\($0)/.local/state" }
-  guard let base else {
-    throw CommandFailure(
-      code: "io", place: "--heads", message: "there is no home folder to remember tree heads in",
-      remedy: "name a folder with --heads, or pass --forget-heads")
-  }
-  return "\(base)/pol/heads"
-}
+/// Where a client remembers the tree heads that it has seen.
+struct HeadMemoryOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Where tree heads are remembered.", valueName: "dir"))
+  var heads: String?
+  @Flag(help: "Do not remember tree heads.")
+  var forgetHeads = false
 
-/// Makes a folder and those above it.
-func makeFolders(_ path: String) throws {
-  var made = path.hasPrefix("/") ? "" : "."
-  for part in path.split(separator: "/") {
-    made += "/\(part)"
-    try DurableFile.createDirectory(made, mode: 0o700)
+  /// Nil when nothing is to be remembered.
+  func memory() throws -> HeadMemory? {
+    if forgetHeads { return nil }
+    let folder = try heads ?? HeadMemoryOptions.usual()
+    do {
+      try HeadMemoryOptions.makeFolders(folder)
+    } catch {
+      throw CommandFailure(
+        code: "io", place: printable(folder),
+        message: "tree heads cannot be remembered here: \(CommandFailure(error).message)",
+        remedy: "name another folder with --heads, or pass --forget-heads")
+    }
+    return HeadMemory(directory: folder)
+  }
+
+  private static func usual() throws -> String {
+    func variable(_ name: String) -> String? {
+      getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+    let base = variable("XDG_STATE_HOME") ?? variable("HOME").map { "\($0)/.local/state" }
+    guard let base else {
+      throw CommandFailure(
+        code: "io", place: "--heads", message: "there is no home folder to remember tree heads in",
+        remedy: "name a folder with --heads, or pass --forget-heads")
+    }
+    return "\(base)/pol/heads"
+  }
+
+  /// Makes a folder and those above it.
+  private static func makeFolders(_ path: String) throws {
+    var made = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/") {
+      made += "/\(part)"
+      try DurableFile.createDirectory(made, mode: 0o700)
+    }
   }
 }

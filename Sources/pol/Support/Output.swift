@@ -5,12 +5,22 @@ import ProofPrimitives
 /// Where a command's words go: answers to standard output, talk to standard error.
 ///
 /// With `--json` exactly one JSON document is the answer, and text answers are left out.
-struct Output {
+///
+/// An answer that could not be written whole, on a full disk for one, makes the command fail: whoever
+/// reads the file must not take silence for success. A reader that closed the pipe is not a failure.
+final class Output {
   let isJSON: Bool
+  private(set) var isAnswerLost = false
+
+  init(isJSON: Bool) { self.isJSON = isJSON }
+
+  func answer(_ text: String) {
+    if !StandardStream.output.write(Array(text.utf8)) { isAnswerLost = true }
+  }
 
   /// One line of the answer for people.
   func line(_ text: String = "") {
-    if !isJSON { StandardStream.output.write(text + "\n") }
+    if !isJSON { answer(text + "\n") }
   }
 
   /// Lines of the form `name  value`, the values below each other.
@@ -25,7 +35,7 @@ struct Output {
   func document(_ schema: String, _ members: [(String, JSONValue)]) {
     guard isJSON else { return }
     let all = [("schema", .string(schema))] + members
-    StandardStream.output.write(
+    answer(
       JSONValue.object(all.map { JSONValue.Member($0.0, $0.1) }).prettyText + "\n")
   }
 
@@ -61,9 +71,14 @@ struct Reporting: ParsableArguments {
   /// Runs a command's body and turns what it throws into an error message and exit status 1.
   func run(_ body: (Output) throws -> Int32) throws {
     let output = Output(isJSON: json)
-    let status: Int32
+    var status: Int32 = 1
     do {
       status = try body(output)
+      if output.isAnswerLost {
+        throw CommandFailure(
+          code: "io", place: "standard output", message: "the answer could not be written whole",
+          remedy: "free some space, then run the command again")
+      }
     } catch let error as ValidationError {
       throw error
     } catch {

@@ -64,12 +64,9 @@ struct PreparationOptions: ParsableArguments {
     try settings.check(datasetCount: dataset.points.count)
     // Now, not after the commitment: every point has to fit the network.
     _ = try PreparedPoints(dataset.points, settings: settings)
-    let policy = try runPolicy()
-    if settings.steps < policy.minimumSteps {
-      output.hint(
-        "verifiers want at least \(policy.minimumSteps) steps by this policy, "
-          + "the run has \(settings.steps)")
-    }
+    let policy = try runPolicy(for: settings)
+    try keeps(settings, policy)
+    warn(settings, policy, output)
     return try prepareRun(
       at: path, proverKey: signingKey.verifyingKey,
       settings: RunDescription(parsing: settings.canonicalBytes), policy: policy,
@@ -99,11 +96,56 @@ struct PreparationOptions: ParsableArguments {
       largestMagnitude: dataset.largestMagnitude, choices: choices)
   }
 
-  private func runPolicy() throws -> Policy {
-    guard let policy else { return Policy.proverDefault(every: every ?? 5) }
+  private func runPolicy(for settings: RunSettings) throws -> Policy {
+    guard let policy else {
+      return Policy.proverDefault(
+        every: every ?? 5, steps: settings.steps, passes: PreparationOptions.passes(settings))
+    }
     let bytes = try DurableFile.readWhole(
       policy, limit: RunDescription.byteLimit, followsSymlinks: true)
     return try readPolicy(bytes, name: policy)
+  }
+
+  private static func passes(_ settings: RunSettings) -> Int {
+    settings.steps / settings.batchesPerEpoch
+  }
+
+  /// Refuses a run that would break the policy it commits to: a verifier refutes such a run.
+  private func keeps(_ settings: RunSettings, _ policy: Policy) throws {
+    func refusal(_ message: String) -> CommandFailure {
+      CommandFailure(
+        code: "policy", place: printable(self.policy ?? "policy"),
+        message: "the run would break its own policy: \(message)",
+        remedy: "change the settings, or promise less in the policy")
+    }
+    guard PreparationOptions.passes(settings) >= policy.minimumPasses else {
+      throw refusal("fewer passes over the data than \(policy.minimumPasses)")
+    }
+    for step in 0..<settings.steps {
+      let rate = settings.learningRate(ofStep: step)
+      guard rate >= policy.learningRateFloor, rate <= policy.learningRateCeiling else {
+        throw refusal("the learning rate of step \(step) is \(rate)")
+      }
+    }
+  }
+
+  /// What a verifier with the default policy would not decide, said before the work and not after it.
+  private func warn(_ settings: RunSettings, _ policy: Policy, _ output: Output) {
+    let usual = Policy.verifierDefault
+    func hint(_ what: String) {
+      output.hint("verifiers could not decide this run by their default policy: \(what)")
+    }
+    if settings.steps < usual.minimumSteps {
+      hint("it has \(settings.steps) steps, they want \(usual.minimumSteps)")
+    }
+    if PreparationOptions.passes(settings) < usual.minimumPasses {
+      hint("it does not see all its data once")
+    }
+    if let longest = policy.schedule.phases.map(\.every).max(),
+      longest > usual.schedule.longest(at: 0)
+    {
+      hint("segments of \(longest) steps, they want at most \(usual.schedule.longest(at: 0))")
+    }
   }
 
   /// A key that is given for a run that goes on has to be its own.

@@ -12,7 +12,8 @@ struct StandardStream: Sendable {
 
   func write(_ text: String) { write(Array(text.utf8)) }
 
-  /// False when nobody reads any more, or the disk is full.
+  /// False when the bytes could not be written, on a full disk for one. A pipe that nobody reads any
+  /// more swallows them: that is the reader's choice.
   @discardableResult
   func write(_ bytes: [UInt8]) -> Bool {
     var rest = bytes[...]
@@ -20,7 +21,7 @@ struct StandardStream: Sendable {
       let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0 {
         if errno == EINTR { continue }
-        return false
+        return errno == EPIPE
       }
       rest = rest.dropFirst(count)
     }
