@@ -77,6 +77,11 @@ extension Verifier {
         remedy: "verify with a --policy that accepts it, if you do")
     }
     let own = options.policy
+    if let executor, !own.algorithms.contains(executor.algorithm) {
+      throw outside(
+        "the algorithm", printable(executor.algorithm),
+        "one of \(own.algorithms.map { printable($0) }.joined(separator: ", "))")
+    }
     var step = 0
     for row in norms.rows {
       let longest = own.schedule.longest(at: step)

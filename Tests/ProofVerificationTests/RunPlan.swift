@@ -65,6 +65,9 @@ struct RunPlan: Sendable {
   var segments = 80
   var every = 3
   var learningRate = "0.05"
+  var batchSize = 8
+  var heldOut = RunSettings.IndexRange(
+    first: UInt32(RunPlan.trainingCount), count: RunPlan.heldOutCount)
   var usesLedger = true
   /// What the prover commits to; by default the schedule of the run.
   var policy: Policy?
@@ -95,8 +98,8 @@ struct RunPlan: Sendable {
         return value
       }
       return try RunSettings(
-        batchSize: 8, training: .init(first: 0, count: RunPlan.trainingCount),
-        heldOut: .init(first: UInt32(RunPlan.trainingCount), count: RunPlan.heldOutCount),
+        batchSize: batchSize, training: .init(first: 0, count: RunPlan.trainingCount),
+        heldOut: heldOut,
         initialization: .kaimingUniform, inputScale: try decimal("0.0625"),
         layers: [RunPlan.featureCount, 12, RunPlan.classCount], momentum: try decimal("0.9"),
         schedule: LearningRateSchedule(

@@ -65,9 +65,13 @@ struct Verify: ParsableCommand {
     try reporting.run { output in
       let access = try ledgerOptions.open(output)
       var options = try self.options()
-      for other in rival where try !isVerified(other, access) {
-        let seal = try ArchiveReader.seal(in: try openObjectSource(other))
-        options.refutedRivals.insert(seal.archiveRoot.bytes)
+      for other in rival {
+        let verdict = try verdict(onRival: other, access)
+        if let refuted = RefutedRival(verdict) {
+          options.refutedRivals.insert(refuted)
+        } else {
+          output.hint("the rival \(printable(other)) is not refuted: \(verdict.answer.rawValue)")
+        }
       }
       let bar = ProgressBar("verifying")
       let verdict = Verifier(
@@ -111,13 +115,12 @@ struct Verify: ParsableCommand {
   }
 
   /// A rival's archive is judged by the same options, without the model of this one.
-  private func isVerified(_ location: String, _ access: LedgerAccess?) throws -> Bool {
+  private func verdict(onRival location: String, _ access: LedgerAccess?) throws -> Verdict {
     var options = try self.options()
     options.model = nil
     options.receipt = nil
-    let verdict = Verifier(
+    return Verifier(
       try openObjectSource(location), ledger: access?.view, headMemory: nil, options: options
     ).verify()
-    return verdict.answer == .verified
   }
 }
