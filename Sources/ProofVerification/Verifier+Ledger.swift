@@ -117,6 +117,9 @@ extension Verifier {
     }
   }
 
+  /// As many claims as a person reads: anybody may log more.
+  private static let claimLimit = 32
+
   /// Who else claims this model or this archive, and what that means for this proof.
   func checkClaims() throws(CheckStop) -> [String] {
     guard ledger != nil, isLedgerSound else { return [] }
@@ -124,6 +127,14 @@ extension Verifier {
     guard let seal = reader.seal else { return [] }
     var evidence: [String] = []
     let ownCommitment = reader.opening.commitment?.index
+    // Looked up, not searched for: anybody may log any number of claims.
+    var commitments: [Digest: (index: UInt64, key: VerifyingKey)] = [:]
+    for entry in entries {
+      guard case .commitment = entry.signed.statement, commitments[entry.leafHash] == nil else {
+        continue
+      }
+      commitments[entry.leafHash] = (entry.index, entry.signed.key)
+    }
     for entry in entries where entry.signed.key != seal.proverKey {
       guard case .proof(let rival) = entry.signed.statement else { continue }
       let who = "key \(entry.signed.key.keyID.short)… at index \(entry.index)"
@@ -138,9 +149,8 @@ extension Verifier {
         evidence.append("the same archive id is used by \(who)")
       }
       guard rival.modelDigest == seal.modelDigest else { continue }
-      let rivalCommitment = entries.first {
-        guard case .commitment = $0.signed.statement else { return false }
-        return $0.leafHash == rival.commitment && $0.signed.key == entry.signed.key
+      let rivalCommitment = commitments[rival.commitment].flatMap {
+        $0.key == entry.signed.key ? $0 : nil
       }
       let isOlder = rivalCommitment.map { rival in
         ownCommitment.map { rival.index < $0 } ?? true
@@ -165,7 +175,9 @@ extension Verifier {
           + (rivalCommitment.map { "a later commitment (index \($0.index))" }
             ?? "no commitment of its own") + ": this one is older")
     }
-    return evidence.isEmpty ? ["nobody else claims this model or this archive"] : evidence
+    guard !evidence.isEmpty else { return ["nobody else claims this model or this archive"] }
+    let more = evidence.count - Verifier.claimLimit
+    return evidence.prefix(Verifier.claimLimit) + (more > 0 ? ["and \(more) more"] : [])
   }
 
   /// The commitment was logged before the training, by this key, and says what the archive says; the

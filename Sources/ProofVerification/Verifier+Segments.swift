@@ -79,6 +79,7 @@ extension Verifier {
     coverage.executedSegments.append(segment)
     coverage.executedSteps += after.steps.count
     try compare(result, start, after, norms.rows[segment].norms, place)
+    if isOn(.weightsMatch) { note(segment + 2, after, result.endState) }
     if segment == norms.rows.count - 1 { finalState = result.endState }
   }
 

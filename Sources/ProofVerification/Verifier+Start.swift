@@ -29,6 +29,7 @@ extension Verifier {
         "the first state is not the one that the run seed gives: \(different) differs",
         code: "start")
     }
+    if isOn(.initialWeights) { note(1, record, expected) }
     guard assurance == .committed else {
       if options.acceptsUnprovedStart || !isOn(.commitment) {
         return ["equals what the run seed gives; that the seed was drawn first is not proved"]
@@ -99,11 +100,7 @@ extension Verifier {
     guard modelDigest(of: final.tensors) == seal.modelDigest else {
       throw .refuted("the last checkpoint is not the model that was sealed", code: "model")
     }
-    // A statement is found by the tensors it names: somebody else's would be a claim on his model.
-    let tensors = Publication.tensorDigests(of: final)
-    guard proofs.allSatisfy({ $0.tensors == tensors }) else {
-      throw .refuted("the published statement names tensors that are not the final model's")
-    }
+    try checkStatements(final, last: last)
     evidence.append("model digest \(seal.modelDigest.short)… is that of the last checkpoint")
     return evidence
   }

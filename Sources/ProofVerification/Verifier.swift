@@ -24,6 +24,7 @@ package final class Verifier {
   var policy: Policy?
   /// All that the prover published of this seal, the earliest first: each has to be true.
   var proofs: [ProofStatement] = []
+  var seen = SeenRecords()
   var proofIndex: UInt64?
   var entries: [(index: UInt64, leafHash: Digest, signed: SignedStatement)] = []
   /// Whether the ledger was read whole and goes on from what this client knows of it. What follows

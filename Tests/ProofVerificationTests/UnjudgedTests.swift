@@ -95,6 +95,28 @@ import Testing
     #expect(verdict.answer == .verified, "\(verdict.summary)")
   }
 
+  @Test(
+    "a statement that lists somebody else's checkpoints or chunks is refuted",
+    arguments: ["checkpoint", "fewer", "chunk", "instead"])
+  func foreignDigests(kind: String) throws {
+    var plan = RunPlan()
+    plan.hooks.statement = { statement in
+      let other = SHA256.hash([1])
+      switch kind {
+      case "checkpoint": statement.checkpointWeights[30] = other
+      case "fewer": statement.checkpointWeights.removeFirst()
+      case "chunk":
+        statement.sketch = Array((statement.sketch + [other]).sorted().prefix(64))
+      default: statement.sketch = [other]
+      }
+    }
+    let verdict = try Judge().verdict(try TestRun(plan))
+    #expect(verdict.answer == .refuted, "\(verdict.summary)")
+    #expect(verdict.decisive?.name == .model)
+    let blind = try Judge(disabled: [.finalModel]).verdict(try TestRun(plan))
+    #expect(blind.answer == .verified, "\(blind.summary)")
+  }
+
   // MARK: Policy
 
   @Test("the verifier's own list of algorithms is kept")
