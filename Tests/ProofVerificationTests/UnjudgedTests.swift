@@ -146,6 +146,19 @@ import Testing
     }
   }
 
+  @Test("a segment longer than the verifier accepts keeps nobody busy")
+  func longSegments() throws {
+    var plan = RunPlan()
+    (plan.every, plan.segments) = (40, 6)
+    let run = try TestRun(plan)
+    let verdict = try Judge().verdict(run)
+    #expect(verdict.answer == .undecided, "\(verdict.summary)")
+    #expect(verdict[.segments]?.code == "policy")
+    #expect(verdict.coverage.executedSegments.isEmpty)
+    #expect(verdict[.model]?.status == .passed)
+    #expect(try Judge(disabled: [.policy]).verdict(run).answer == .verified)
+  }
+
   // MARK: What the verifier says of itself
 
   @Test("a nonce that was given is not called private")
