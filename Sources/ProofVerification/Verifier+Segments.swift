@@ -181,7 +181,7 @@ extension Verifier {
 
 extension Policy {
   /// False for NaN.
-  fileprivate func allows(_ rate: Float) -> Bool {
+  func allows(_ rate: Float) -> Bool {
     rate >= learningRateFloor && rate <= learningRateCeiling
   }
 }

@@ -66,6 +66,8 @@ struct RunPlan: Sendable {
   var every = 3
   var learningRate = "0.05"
   var batchSize = 8
+  var schedule = LearningRateSchedule.Kind.constant
+  var warmUpSteps = 0
   var heldOut = RunSettings.IndexRange(
     first: UInt32(RunPlan.trainingCount), count: RunPlan.heldOutCount)
   var usesLedger = true
@@ -103,7 +105,7 @@ struct RunPlan: Sendable {
         initialization: .kaimingUniform, inputScale: try decimal("0.0625"),
         layers: [RunPlan.featureCount, 12, RunPlan.classCount], momentum: try decimal("0.9"),
         schedule: LearningRateSchedule(
-          base: try decimal(learningRate), kind: .constant, warmUpSteps: 0),
+          base: try decimal(learningRate), kind: schedule, warmUpSteps: warmUpSteps),
         steps: steps, weightDecay: try decimal("0.0001"))
     }
   }

@@ -146,6 +146,35 @@ import Testing
     }
   }
 
+  @Test("a learning rate outside the policy is noticed in segments that are not executed")
+  func peakRate() throws {
+    var plan = RunPlan()
+    // Rises to a peak in mid-run and falls: the first and the last segment are harmless.
+    plan.learningRate = "0.4"
+    plan.warmUpSteps = 240
+    plan.schedule = .cosine(minimum: try #require(SettingsDecimal("0.001")))
+    let run = try TestRun(plan)
+    var judge = Judge(isFull: false)
+    func policy(_ ceiling: Float) -> Policy {
+      let own = RunPlan.verifierPolicy
+      return Policy(
+        schedule: own.schedule, algorithms: own.algorithms, learningRateFloor: 1e-6,
+        learningRateCeiling: ceiling, minimumSteps: 60, minimumPasses: 1, zeroUpdatePercent: 1)
+    }
+    judge.change = {
+      $0.confidence = 0.01
+      $0.policy = policy(0.08)
+    }
+    let verdict = try judge.verdict(run)
+    #expect(verdict.answer == .undecided, "\(verdict.summary)")
+    #expect(verdict.decisive?.evidence.first?.contains("the learning rate of step") == true)
+    plan.policy = policy(0.08)
+    judge.change = { $0.confidence = 0.01 }
+    let promised = try judge.verdict(try TestRun(plan))
+    #expect(promised.answer == .refuted, "\(promised.summary)")
+    #expect(promised.decisive?.name == .commitment)
+  }
+
   @Test("a segment longer than the verifier accepts keeps nobody busy")
   func longSegments() throws {
     var plan = RunPlan()
