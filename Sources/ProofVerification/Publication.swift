@@ -56,14 +56,25 @@ package enum Publication {
       .prefix(ProofStatement.tensorLimit).map(\.element.digest)
   }
 
+  /// Records whose models a statement names: evenly spaced, the last one included.
+  static func checkpointNumbers(last: Int) -> [Int] {
+    let count = min(last, ProofStatement.checkpointLimit)
+    return (0..<count).map { last * ($0 + 1) / count }
+  }
+
+  static func weightChunks(of record: CheckpointRecord) -> [Digest] {
+    record.layout.chunks.indices
+      .filter { record.layout.role(ofChunk: $0) == .weight }
+      .map { record.chunks[$0] }
+  }
+
   /// Model digests of evenly spaced checkpoints, the last one included.
   private static func checkpointDigests(
     _ reader: ArchiveReader, last: Int
   ) throws(ArchiveError) -> [Digest] {
-    let count = min(last, ProofStatement.checkpointLimit)
     var digests: [Digest] = []
-    for position in 1...count {
-      let state = try reader.state(last * position / count, roles: [.weight, .buffer])
+    for number in checkpointNumbers(last: last) {
+      let state = try reader.state(number, roles: [.weight, .buffer])
       if let digest = modelDigest(of: state.tensors) { digests.append(digest) }
     }
     return digests
@@ -75,11 +86,7 @@ package enum Publication {
   ) throws(ArchiveError) -> [Digest] {
     var smallest = Set<Digest>()
     for number in 1...last {
-      let record = try reader.checkpoint(number)
-      for chunk in record.layout.chunks.indices
-      where record.layout.role(ofChunk: chunk) == .weight {
-        smallest.insert(record.chunks[chunk])
-      }
+      smallest.formUnion(weightChunks(of: try reader.checkpoint(number)))
       if smallest.count > 4 * ProofStatement.sketchLimit {
         smallest = Set(smallest.sorted().prefix(ProofStatement.sketchLimit))
       }

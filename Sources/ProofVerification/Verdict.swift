@@ -86,6 +86,8 @@ package struct Coverage: Sendable {
   package var requests = 0
   package var archiveBytes = 0
   package var nonce: [UInt8] = []
+  /// False for a nonce that was given, which the prover may have known before he sealed.
+  package var isNonceFresh = true
   package var isFull = false
 }
 
@@ -172,7 +174,7 @@ package struct Verdict: Sendable {
         "bytesShare",
         .double(Double(coverage.bytesFetched) / Double(max(1, coverage.archiveBytes)))),
       .init("full", .bool(coverage.isFull)),
-      .init("challenge", .string("private")),
+      .init("challenge", .string(coverage.isNonceFresh ? "private" : "given")),
       .init("nonce", .string(Hex.encode(coverage.nonce))),
     ])
   }

@@ -23,25 +23,38 @@ extension Verifier {
     }
     if let receipt = options.receipt, isOn(.receipt) { try check(receipt, ledger, seal) }
     isLedgerSound = true
-    let own = entries.first {
-      guard case .proof(let statement) = $0.signed.statement else { return false }
-      return $0.signed.key == seal.proverKey && statement.archiveRoot == seal.archiveRoot
-        && statement.archiveID == seal.archiveID
-    }
-    guard let own, case .proof(let statement) = own.signed.statement else {
+    let published = published(seal)
+    guard let first = published.first else {
       if !isOn(.ledgerInclusion) { return ["not on the ledger (not required)"] }
       throw .undecided(
         "no entry of the ledger names this archive under this prover's key", code: "notPublished",
         remedy: "ask the prover to publish it (`pol publish`), or give the ledger it is on")
     }
-    try compare(statement, seal, reader)
-    proof = statement
-    proofIndex = own.index
+    // A receipt may be for any of them, and each is the prover's word.
+    for found in published { try compare(found.statement, seal, reader) }
+    proofs = published.map(\.statement)
+    proofIndex = first.index
     assurance = .ledgered
     return [
-      "entry \(own.index) of \(ledger.head.size) on \(printable(ledger.head.origin)), under the "
+      "entry \(first.index) of \(ledger.head.size) on \(printable(ledger.head.origin)), under the "
         + "signed tree head"
     ]
+  }
+
+  /// The prover's own statements that name this seal; or the first that names its records, which then
+  /// differs from the archive.
+  private func published(_ seal: Seal) -> [(index: UInt64, statement: ProofStatement)] {
+    let own = entries.compactMap { entry -> (index: UInt64, statement: ProofStatement)? in
+      guard case .proof(let statement) = entry.signed.statement, entry.signed.key == seal.proverKey
+      else { return nil }
+      return (entry.index, statement)
+    }
+    let named = own.filter { $0.statement.sealDigest == seal.digest }
+    guard named.isEmpty else { return named }
+    let others = own.filter {
+      $0.statement.archiveRoot == seal.archiveRoot && $0.statement.archiveID == seal.archiveID
+    }
+    return Array(others.prefix(1))
   }
 
   /// The receipt proves, offline, that the ledger holds this proof.
@@ -89,6 +102,8 @@ extension Verifier {
     let opening = reader.opening
     let pairs: [(String, Bool)] = [
       ("seal digest", statement.sealDigest == seal.digest),
+      ("archive id", statement.archiveID == seal.archiveID),
+      ("archive root", statement.archiveRoot == seal.archiveRoot),
       ("model digest", statement.modelDigest == seal.modelDigest),
       ("step count", statement.steps == seal.stepCount),
       ("dataset root", statement.datasetRoot == opening.datasetRoot),
@@ -102,6 +117,9 @@ extension Verifier {
     }
   }
 
+  /// As many claims as a person reads: anybody may log more.
+  private static let claimLimit = 32
+
   /// Who else claims this model or this archive, and what that means for this proof.
   func checkClaims() throws(CheckStop) -> [String] {
     guard ledger != nil, isLedgerSound else { return [] }
@@ -109,24 +127,38 @@ extension Verifier {
     guard let seal = reader.seal else { return [] }
     var evidence: [String] = []
     let ownCommitment = reader.opening.commitment?.index
+    // Looked up, not searched for: anybody may log any number of claims.
+    var commitments: [Digest: (index: UInt64, key: VerifyingKey)] = [:]
+    for entry in entries {
+      guard case .commitment = entry.signed.statement, commitments[entry.leafHash] == nil else {
+        continue
+      }
+      commitments[entry.leafHash] = (entry.index, entry.signed.key)
+    }
     for entry in entries where entry.signed.key != seal.proverKey {
       guard case .proof(let rival) = entry.signed.statement else { continue }
       let who = "key \(entry.signed.key.keyID.short)… at index \(entry.index)"
-      if rival.archiveRoot == seal.archiveRoot || rival.archiveID == seal.archiveID
+      if rival.archiveRoot == seal.archiveRoot
         || rival.commitment == reader.opening.commitment?.leafHash
       {
         evidence.append("replay claim by \(who): this archive names another key in record 0")
         continue
       }
+      // Nothing binds an archive id before the seal: whoever copied it, it decides nothing.
+      if rival.archiveID == seal.archiveID {
+        evidence.append("the same archive id is used by \(who)")
+      }
       guard rival.modelDigest == seal.modelDigest else { continue }
-      let rivalCommitment = entries.first {
-        guard case .commitment = $0.signed.statement else { return false }
-        return $0.leafHash == rival.commitment && $0.signed.key == entry.signed.key
+      let rivalCommitment = commitments[rival.commitment].flatMap {
+        $0.key == entry.signed.key ? $0 : nil
       }
       let isOlder = rivalCommitment.map { rival in
         ownCommitment.map { rival.index < $0 } ?? true
       }
-      if isOlder == true, options.refutedRivals.contains(rival.archiveRoot.bytes) {
+      if isOlder == true,
+        options.refutedRivals.contains(
+          RefutedRival(keyID: entry.signed.key.keyID, archiveRoot: rival.archiveRoot))
+      {
         evidence.append("also claimed by \(who), on an older commitment; its proof does not hold")
         continue
       }
@@ -134,15 +166,18 @@ extension Verifier {
         throw .undecided(
           "contested: \(who) claims the same model, on a commitment (index \(rivalCommitment.index)) "
             + "older than this one's", code: "contested",
-          remedy: "verify that proof too and pass it as --rival ARCHIVE: the older commitment "
-            + "whose proof verifies has it")
+          remedy:
+            "pass that proof's archive as --rival ARCHIVE: the older commitment has it, unless "
+            + "its proof is refuted")
       }
       evidence.append(
         "also claimed by \(who), on "
           + (rivalCommitment.map { "a later commitment (index \($0.index))" }
             ?? "no commitment of its own") + ": this one is older")
     }
-    return evidence.isEmpty ? ["nobody else claims this model or this archive"] : evidence
+    guard !evidence.isEmpty else { return ["nobody else claims this model or this archive"] }
+    let more = evidence.count - Verifier.claimLimit
+    return evidence.prefix(Verifier.claimLimit) + (more > 0 ? ["and \(more) more"] : [])
   }
 
   /// The commitment was logged before the training, by this key, and says what the archive says; the
@@ -174,6 +209,16 @@ extension Verifier {
           + "\(ledger.head.size)", code: LedgerError.Code.beyondHead.name,
         remedy: "fetch the newest tree head")
     }
+    // What stands under this head the prover has signed; under another one it is the log's word
+    // against his, and a log that forked must not refute him.
+    let size = TreeSize(commitment.headSize)
+    guard try asking({ () throws(LedgerError) in try ledger.root(at: size) }) == commitment.headRoot
+    else {
+      throw .undecided(
+        "the ledger's tree does not begin with the one of \(size) entries that the run seed was made "
+          + "from: the prover invented it, or the log forked", code: LedgerError.Code.forked.name,
+        remedy: "ask the prover for the signed head; the log's signature under it proves a fork")
+    }
     guard let own, own.leafHash == commitment.leafHash,
       case .commitment(let statement) = own.signed.statement
     else {
@@ -203,13 +248,9 @@ extension Verifier {
     let first = try asking { () throws(LedgerError) in
       try ledger.firstHead(covering: LeafIndex(commitment.index))
     }
-    guard first.head.size.value == commitment.headSize, first.head.root == commitment.headRoot
-    else {
+    guard first.head.size == size else {
       // A line of the history can be withheld, and nothing signs that it was there.
-      let size = TreeSize(commitment.headSize)
-      if size < first.head.size,
-        try asking({ () throws(LedgerError) in try ledger.root(at: size) }) == commitment.headRoot
-      {
+      if size < first.head.size {
         throw .undecided(
           "the ledger's history does not list the tree head of \(size) entries that the run seed "
             + "was made from, though its tree begins with it",

@@ -29,7 +29,9 @@ extension Verifier {
     coverage.targeted = chosen.count - drawn.count
     coverage.probability = SegmentDraw.probability(
       segments: count, forged: coverage.forgedSegments, drawn: coverage.drawn)
-    for (done, segment) in chosen.sorted().enumerated() {
+    let ordered = chosen.sorted()
+    try checkLengths(ordered, norms)
+    for (done, segment) in ordered.enumerated() {
       progress(Double(done) / Double(chosen.count), "re-executing segment \(segment)")
       try execute(segment, reader, executor, norms)
     }
@@ -38,6 +40,22 @@ extension Verifier {
         + "(\(coverage.executedSteps) of \(coverage.trainedSteps) steps); every end state agrees in "
         + "every tensor"
     ]
+  }
+
+  /// A segment that the verifier's policy refuses is not executed either: one may hold as many steps as
+  /// a record has room for, and keep a verifier busy for weeks.
+  private func checkLengths(_ segments: [Int], _ norms: NormsTable) throws(CheckStop) {
+    guard isOn(.policy) else { return }
+    for segment in segments {
+      let start = segment == 0 ? 0 : norms.rows[segment - 1].endStep
+      let length = norms.rows[segment].endStep - start
+      guard length <= options.policy.schedule.longest(at: start) else {
+        throw .undecided(
+          "segment \(segment) has \(length) steps, more than this verifier's policy accepts: not "
+            + "executed", code: "policy",
+          remedy: "verify with a --policy that accepts it, if you do")
+      }
+    }
   }
 
   private func execute(
@@ -79,6 +97,7 @@ extension Verifier {
     coverage.executedSegments.append(segment)
     coverage.executedSteps += after.steps.count
     try compare(result, start, after, norms.rows[segment].norms, place)
+    if isOn(.weightsMatch) { note(segment + 2, after, result.endState) }
     if segment == norms.rows.count - 1 { finalState = result.endState }
   }
 
@@ -162,7 +181,7 @@ extension Verifier {
 
 extension Policy {
   /// False for NaN.
-  fileprivate func allows(_ rate: Float) -> Bool {
+  func allows(_ rate: Float) -> Bool {
     rate >= learningRateFloor && rate <= learningRateCeiling
   }
 }

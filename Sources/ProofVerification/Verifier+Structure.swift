@@ -77,6 +77,11 @@ extension Verifier {
         remedy: "verify with a --policy that accepts it, if you do")
     }
     let own = options.policy
+    if let executor, !own.algorithms.contains(executor.algorithm) {
+      throw outside(
+        "the algorithm", printable(executor.algorithm),
+        "one of \(own.algorithms.map { printable($0) }.joined(separator: ", "))")
+    }
     var step = 0
     for row in norms.rows {
       let longest = own.schedule.longest(at: step)
@@ -85,6 +90,11 @@ extension Verifier {
           "the segment length at step \(step)", "\(row.endStep - step)", "at most \(longest)")
       }
       step = row.endStep
+    }
+    if let found = rate(outside: own, norms) {
+      throw outside(
+        "the learning rate of step \(found.step)", "\(found.rate)",
+        "\(own.learningRateFloor) to \(own.learningRateCeiling)")
     }
     guard policy.learningRateFloor >= own.learningRateFloor else {
       throw outside(
@@ -121,6 +131,21 @@ extension Verifier {
     }
   }
 
+  /// The first learning rate, at a segment's first or last step, that the settings put outside of a
+  /// policy: they say it of every segment, executed or not.
+  private func rate(outside policy: Policy, _ norms: NormsTable) -> (step: Int, rate: Float)? {
+    guard let executor else { return nil }
+    var start = 0
+    for row in norms.rows {
+      for step in [start, row.endStep - 1] {
+        let rate = executor.learningRate(ofStep: step)
+        if !policy.allows(rate) { return (step, rate) }
+      }
+      start = row.endStep
+    }
+    return nil
+  }
+
   /// The largest share of all steps that `count` segments can hold.
   private static func largestStepShare(of count: Int, in norms: NormsTable, steps: Int) -> Double {
     let ends = [0] + norms.rows.map(\.endStep)
@@ -148,6 +173,11 @@ extension Verifier {
     if let steps = referenceSettings?.steps, coverage.trainedSteps != steps {
       throw .refuted(
         "the run has \(coverage.trainedSteps) steps, the committed settings have \(steps)")
+    }
+    if let found = rate(outside: policy, norms) {
+      throw .refuted(
+        "the learning rate \(found.rate) of step \(found.step) is outside the policy that the prover "
+          + "committed to")
     }
     guard coverage.trainedSteps >= policy.minimumSteps else {
       throw .refuted("fewer steps than the committed policy's \(policy.minimumSteps)")

@@ -22,7 +22,9 @@ package final class Verifier {
   var executor: (any SegmentExecutor)?
   var norms: NormsTable?
   var policy: Policy?
-  var proof: ProofStatement?
+  /// All that the prover published of this seal, the earliest first: each has to be true.
+  var proofs: [ProofStatement] = []
+  var seen = SeenRecords()
   var proofIndex: UInt64?
   var entries: [(index: UInt64, leafHash: Digest, signed: SignedStatement)] = []
   /// Whether the ledger was read whole and goes on from what this client knows of it. What follows
@@ -52,6 +54,7 @@ package final class Verifier {
     self.makeExecutor = makeExecutor
     self.progress = progress
     coverage.nonce = options.nonce.isEmpty ? randomBytes(32) : options.nonce
+    coverage.isNonceFresh = options.nonce.isEmpty
     coverage.isFull = options.isFull
     coverage.forgedFraction = options.forgedFraction
   }
@@ -120,7 +123,7 @@ package final class Verifier {
     switch name {
     case .ledger, .claims, .commitment:
       ledger == nil ? "no ledger was given" : "the ledger cannot be relied on"
-    case .accuracy: "the settings name no held-out split"
+    case .accuracy: "no held-out accuracy is claimed"
     default: "not asked for"
     }
   }

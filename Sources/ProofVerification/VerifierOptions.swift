@@ -1,4 +1,5 @@
 package import ProofArchive
+package import ProofPrimitives
 package import TransparencyLedger
 
 /// What a verifier asks for.
@@ -20,12 +21,34 @@ package struct VerifierOptions: Sendable {
   package var model: [Tensor]?
   /// The receipt that came with the proof; nil when none did.
   package var receipt: LogProof?
-  /// The archives behind rival claims that this verifier found not to hold, by archive root.
-  package var refutedRivals: Set<[UInt8]> = []
+  /// The archives behind rival claims that this verifier refuted.
+  package var refutedRivals: Set<RefutedRival> = []
   /// For tests that show that each check is what catches a cheat; empty in every other use.
   package var disabled: Set<Defence> = []
 
   package init() {}
+}
+
+/// An archive that was refuted: only its own signer's claim on it falls.
+///
+/// An archive root alone would not do: anybody can seal another's records again, and have that refuted.
+package struct RefutedRival: Hashable, Sendable {
+  /// ID of the key that sealed it.
+  package let keyID: Digest
+  package let archiveRoot: Digest
+
+  package init(keyID: Digest, archiveRoot: Digest) {
+    self.keyID = keyID
+    self.archiveRoot = archiveRoot
+  }
+
+  /// Nil unless the verdict is "refuted": what could not be decided may be withheld or damaged.
+  package init?(_ verdict: Verdict) {
+    guard verdict.answer == .refuted, let keyID = verdict.proverKey,
+      let archiveRoot = verdict.archiveRoot
+    else { return nil }
+    self.init(keyID: keyID, archiveRoot: archiveRoot)
+  }
 }
 
 /// The single defences that a test can take away, to see the cheat pass without it.

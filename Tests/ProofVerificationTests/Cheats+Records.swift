@@ -128,7 +128,7 @@ extension Cheat {
       check: .commitment, answer: .undecided, code: "policy", defences: [.policy],
       plan: { loose { $0.learningRate = "0.0000001" } }),
     Cheat(
-      name: "a learning rate below the prover's own floor", check: .segments, code: "false",
+      name: "a learning rate below the prover's own floor", check: .commitment, code: "false",
       defences: [.proverPolicy, .policy],
       plan: {
         var plan = RunPlan()

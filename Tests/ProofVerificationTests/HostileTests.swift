@@ -41,13 +41,6 @@ import Testing
     #expect(try peakMemory() < 2 << 30)
   }
 
-  /// The most bytes that this process ever held.
-  private func peakMemory() throws -> Int {
-    let status = String(decoding: try readFile("/proc/self/status"), as: UTF8.self)
-    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
-  }
-
   /// Bytes of `name` with a little-endian integer at `offset`; a table's checksum is made again.
   @Sendable private static func put(
     _ value: UInt64, at offset: Int, in path: String, checksum: Bool = false

@@ -93,6 +93,26 @@ import Testing
     #expect(verdict[.ledger]?.code == "forked")
   }
 
+  @Test("a log that forked below the commitment refutes nobody, even who has no memory")
+  func forkedBelowCommitment() throws {
+    let log = try LocalLedger.create(
+      at: run.scratch.file("fork"), origin: TestRun.origin,
+      key: try SigningKey(seed: [UInt8](repeating: 7, count: 32)))
+    // The run's own entries, and nothing at the place that record 0 names.
+    for text in ["another first entry", "another second entry"] {
+      _ = try log.append([Array(text.utf8)])
+    }
+    for isPublished in [false, true] {
+      if isPublished {
+        _ = try log.append([try #require(run.commitmentEntry)])
+        _ = try log.append([try LedgerEntry.signed(try run.statement().encoded, by: run.key)])
+      }
+      let verdict = try judge().verdict(run, view: try view("fork"))
+      #expect(verdict.answer == .undecided, "\(verdict.summary)")
+      #expect(verdict[.commitment]?.code == "forked")
+    }
+  }
+
   @Test("entries taken back from under a receipt are noticed without a memory")
   func rolledBackBelowReceipt() throws {
     let old = try TestRun(RunPlan(name: "other"), publishes: false)

@@ -65,6 +65,11 @@ struct RunPlan: Sendable {
   var segments = 80
   var every = 3
   var learningRate = "0.05"
+  var batchSize = 8
+  var schedule = LearningRateSchedule.Kind.constant
+  var warmUpSteps = 0
+  var heldOut = RunSettings.IndexRange(
+    first: UInt32(RunPlan.trainingCount), count: RunPlan.heldOutCount)
   var usesLedger = true
   /// What the prover commits to; by default the schedule of the run.
   var policy: Policy?
@@ -95,12 +100,12 @@ struct RunPlan: Sendable {
         return value
       }
       return try RunSettings(
-        batchSize: 8, training: .init(first: 0, count: RunPlan.trainingCount),
-        heldOut: .init(first: UInt32(RunPlan.trainingCount), count: RunPlan.heldOutCount),
+        batchSize: batchSize, training: .init(first: 0, count: RunPlan.trainingCount),
+        heldOut: heldOut,
         initialization: .kaimingUniform, inputScale: try decimal("0.0625"),
         layers: [RunPlan.featureCount, 12, RunPlan.classCount], momentum: try decimal("0.9"),
         schedule: LearningRateSchedule(
-          base: try decimal(learningRate), kind: .constant, warmUpSteps: 0),
+          base: try decimal(learningRate), kind: schedule, warmUpSteps: warmUpSteps),
         steps: steps, weightDecay: try decimal("0.0001"))
     }
   }

@@ -30,3 +30,10 @@ func copyFolder(_ from: String, _ to: String) throws {
   try? FileManager.default.removeItem(atPath: to)
   try FileManager.default.copyItem(atPath: from, toPath: to)
 }
+
+/// The most bytes that this process ever held.
+func peakMemory() throws -> Int {
+  let status = String(decoding: try readFile("/proc/self/status"), as: UTF8.self)
+  let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+  return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+}

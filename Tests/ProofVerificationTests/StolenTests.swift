@@ -217,11 +217,64 @@ import Testing
     #expect(contested.decisive?.code == "contested")
     #expect(contested[.segments]?.status == .passed)
     var judge = Judge()
-    judge.change = { $0.refutedRivals = [lie.archiveRoot.bytes] }
+    judge.change = {
+      $0.refutedRivals = [
+        RefutedRival(keyID: thief.verifyingKey.keyID, archiveRoot: lie.archiveRoot)
+      ]
+    }
     let resolved = try judge.verdict(run)
     #expect(resolved.answer == .verified, "\(resolved.summary)")
     #expect(resolved[.claims]?.evidence.first?.contains("does not hold") == true)
     #expect(try Judge(disabled: [.contested]).verdict(run).answer == .verified)
+  }
+
+  @Test("only what the rival's own key sealed, and what is refuted, speaks against a rival")
+  func rivalNotRefuted() throws {
+    let scratch = try Scratch()
+    let first = try TestRun(RunPlan(name: "owner"), in: scratch, publishes: false)
+    let run = try TestRun(RunPlan(name: "copier"), in: scratch, on: first.ledger)
+    // The owner's claim is the older one; the copier would have it set aside.
+    var claim = try first.statement()
+    claim.modelDigest = try #require(try run.reader().seal?.modelDigest)
+    try run.log(claim.encoded, by: first.key)
+    func judged(_ path: String, afterRival verdict: Verdict) throws -> Verdict {
+      var judge = Judge(isFull: false)
+      if let refuted = RefutedRival(verdict) { judge.change = { $0.refutedRivals = [refuted] } }
+      return try judge.verdict(run)
+    }
+    // The owner's records under a seal of the copier's are refuted, and are not the owner's archive.
+    let resealed = scratch.file("resealed.pol")
+    try copyFolder(first.archive, resealed)
+    try Forgery.reseal(resealed, by: run.key)
+    let replayed = try Judge(isFull: false, usesLedger: false).verdict(first, at: resealed)
+    #expect(replayed.answer == .refuted)
+    #expect(replayed.archiveRoot == claim.archiveRoot)
+    #expect(try judged(resealed, afterRival: replayed).decisive?.code == "contested")
+    // The owner's own archive with a file withheld is not refuted.
+    let withheld = scratch.file("withheld.pol")
+    try copyFolder(first.archive, withheld)
+    try FileManager.default.removeItem(atPath: "\(withheld)/norms")
+    let undecided = try Judge(isFull: false, usesLedger: false).verdict(first, at: withheld)
+    #expect(undecided.answer == .undecided)
+    #expect(RefutedRival(undecided) == nil)
+    // What the owner sealed and is false does speak against his claim.
+    let own = try Judge(isFull: false).verdict(first)
+    #expect(own.answer == .refuted, "\(own.summary)")
+    #expect(try judged(first.archive, afterRival: own).answer == .verified)
+  }
+
+  @Test("an archive id copied from an older claim does not silence it")
+  func copiedArchiveID() throws {
+    let scratch = try Scratch()
+    let first = try TestRun(RunPlan(name: "owner"), in: scratch)
+    let copier = try TestRun(RunPlan(name: "copier"), in: scratch, on: first.ledger)
+    var claim = try first.statement()
+    claim.modelDigest = try #require(try copier.reader().seal?.modelDigest)
+    claim.archiveID = copier.opening.archiveID
+    try first.log(claim.encoded, by: first.key)
+    let verdict = try Judge(isFull: false).verdict(copier)
+    #expect(verdict.decisive?.code == "contested", "\(verdict.summary)")
+    #expect(verdict[.claims]?.evidence.contains { $0.contains("replay") } == false)
   }
 
   @Test("the thief's archive over an older commitment never verifies")
@@ -293,7 +346,7 @@ import Testing
         policyDigest: old.policyDigest, runSecret: old.runSecret, salt: old.salt,
         commitment: .init(
           logOrigin: commitment.logOrigin, leafHash: commitment.leafHash, index: later.value,
-          headSize: later.value + 1, headRoot: commitment.headRoot))
+          headSize: later.value + 1, headRoot: try run.ledger.view().head.root))
     }
     try run.publish()
     let verdict = try Judge().verdict(run)

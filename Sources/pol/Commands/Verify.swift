@@ -67,7 +67,12 @@ struct Verify: ParsableCommand {
       let access = try ledgerOptions.open(output)
       var options = try self.options()
       for other in rival {
-        if let root = try refutedRoot(other, access) { options.refutedRivals.insert(root) }
+        let verdict = try verdict(onRival: other, access)
+        if let refuted = RefutedRival(verdict) {
+          options.refutedRivals.insert(refuted)
+        } else {
+          output.hint("the rival \(printable(other)) is not refuted: \(verdict.answer.rawValue)")
+        }
       }
       let bar = ProgressBar("verifying")
       let verdict = Verifier(
@@ -104,17 +109,16 @@ struct Verify: ParsableCommand {
     return options
   }
 
-  /// The archive root of a rival that is refuted by the same options, without the model of this one.
+  /// A rival's archive is judged by the same options, without the model of this one.
   ///
   /// Only a refutation takes a rival's claim away. An archive that is damaged, withheld or a mere stub
   /// could not be judged, and the contest stays open.
-  private func refutedRoot(_ location: String, _ access: LedgerAccess?) throws -> [UInt8]? {
+  private func verdict(onRival location: String, _ access: LedgerAccess?) throws -> Verdict {
     var options = try self.options()
     options.model = nil
     options.receipt = nil
-    let verdict = Verifier(
+    return Verifier(
       try openObjectSource(location), ledger: access?.view, headMemory: nil, options: options
     ).verify()
-    return verdict.answer == .refuted ? verdict.archiveRoot?.bytes : nil
   }
 }

@@ -78,7 +78,8 @@ struct VerdictText {
       }
     }
     lines.append("  assurance    \(verdict.assurance.rawValue)")
-    lines.append("  challenge    private, nonce \(Hex.encode(coverage.nonce).prefix(24))…")
+    let challenge = coverage.isNonceFresh ? "private" : "given, not private"
+    lines.append("  challenge    \(challenge), nonce \(Hex.encode(coverage.nonce).prefix(24))…")
     return lines
   }
 
