@@ -53,7 +53,7 @@ package final class Verifier {
     self.progress = progress
     coverage.nonce = options.nonce.isEmpty ? randomBytes(32) : options.nonce
     coverage.isFull = options.isFull
-    coverage.forgedFraction = options.forgedFraction
+    coverage.forgedFraction = options.forgedFraction.value
   }
 
   func isOn(_ defence: Defence) -> Bool { !options.disabled.contains(defence) }

@@ -29,9 +29,9 @@ struct Verify: ParsableCommand {
   @Option(help: ArgumentHelp("Your own policy, JSON.", valueName: "file"))
   var policy: String?
   @Option(help: "Chance of catching the forged fraction.")
-  var confidence = 0.999
+  var confidence = VerifierOptions().confidence
   @Option(help: "Fraction of forged segments to catch.")
-  var forgedFraction = 0.05
+  var forgedFraction = VerifierOptions().forgedFraction
   @Flag(help: "Re-execute every segment.")
   var full = false
   @Option(help: ArgumentHelp("Draw as another verifier did: 64 hex digits.", valueName: "hex"))
@@ -50,10 +50,10 @@ struct Verify: ParsableCommand {
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
-    guard confidence > 0, confidence < 1 else {
+    guard confidence.value > 0, confidence.value < 1 else {
       throw ValidationError("--confidence is between 0 and 1, such as 0.999")
     }
-    guard forgedFraction > 0, forgedFraction <= 1 else {
+    guard forgedFraction.value > 0 else {
       throw ValidationError("--forged-fraction is above 0 and at most 1, such as 0.05")
     }
     if let nonce, Digest(hex: nonce) == nil {
@@ -120,4 +120,8 @@ struct Verify: ParsableCommand {
     ).verify()
     return verdict.answer == .verified
   }
+}
+
+extension Share: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
 }
