@@ -17,7 +17,7 @@ package final class DirectoryObjectSource: ObjectSource {
     location = path
     try SystemCalls.checkPath(path)
     guard let root = OwnedDescriptor(open(path, O_RDONLY | O_DIRECTORY | SystemCalls.safely)) else {
-      throw Self.folderError(errno, at: path)
+      throw SystemCalls.folderError(errno, at: path)
     }
     self.root = root
   }
@@ -56,45 +56,12 @@ package final class DirectoryObjectSource: ObjectSource {
 
   /// Nil when the file or a folder of its name is not there.
   private func openObject(_ name: String) throws(StorageError) -> OwnedDescriptor? {
-    var folders = try ObjectName(name, in: location).components
-    let last = folders.removeLast()
+    let components = try ObjectName(name, in: location)
     count.withLock { $0.requests += 1 }
-
-    var opened: OwnedDescriptor?
-    for folder in folders {
-      let parent = opened?.raw ?? root.raw
-      let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | SystemCalls.safely
-      guard let next = OwnedDescriptor(openat(parent, folder, flags)) else {
-        let code = errno
-        if code == ENOENT { return nil }
-        throw Self.folderError(code, at: place(of: name))
-      }
-      opened = consume next
+    guard let entry = try FolderEntry(components, beneath: root, place: place(of: name)) else {
+      return nil
     }
-    let parent = opened?.raw ?? root.raw
-    guard
-      let file = OwnedDescriptor(openat(parent, last, O_RDONLY | O_NOFOLLOW | SystemCalls.safely))
-    else {
-      let code = errno
-      if code == ENOENT { return nil }
-      if code == ENXIO {
-        throw StorageError(
-          .malformed, at: place(of: name), "this is not a regular file",
-          remedy: "put a regular file there")
-      }
-      throw SystemCalls.error("opening", at: place(of: name), code)
-    }
-    return file
-  }
-
-  private static func folderError(_ code: Int32, at path: String) -> StorageError {
-    guard code == ENOTDIR || code == ELOOP else {
-      return SystemCalls.error("opening the directory", at: path, code)
-    }
-    return StorageError(
-      .malformed, at: printable(path, limit: 1000),
-      "a file or a symbolic link stands where a directory should",
-      remedy: "give a directory, and copy what is in it without links")
+    return try entry.open(O_RDONLY)
   }
 
   private func place(of name: String) -> String {

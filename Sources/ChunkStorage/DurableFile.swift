@@ -28,18 +28,29 @@ package enum DurableFile {
       folder, O_RDONLY | O_DIRECTORY, "opening the directory")
     let temporary =
       temporaryPrefix + Hex.encode((0..<8).map { _ in UInt8.random(in: .min ... .max) })
+    try write(
+      bytes, to: FolderEntry(folder: directory, name: name, place: path), temporary: temporary,
+      mode: mode, replaces: replaces)
+  }
+
+  /// The five steps, in a folder that is open.
+  static func write(
+    _ bytes: [UInt8], to entry: borrowing FolderEntry, temporary: String, mode: UInt32,
+    replaces: Bool
+  ) throws(StorageError) {
+    let path = entry.place
     let file = try SystemCalls.open(
-      at: directory.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode,
+      at: entry.folder.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode,
       place: path, "making a temporary file")
     do throws(StorageError) {
       try SystemCalls.write(bytes, file, offset: 0, place: path)
       guard fsync(file.raw) == 0 else { throw SystemCalls.error("syncing", at: path, errno) }
-      try publish(temporary, as: name, in: directory, path: path, replaces: replaces)
+      try publish(temporary, as: entry.name, in: entry.folder, path: path, replaces: replaces)
     } catch {
-      _ = unlinkat(directory.raw, temporary, 0)
+      _ = unlinkat(entry.folder.raw, temporary, 0)
       throw error
     }
-    try syncDirectory(directory, place: folder)
+    try entry.sync()
   }
 
   /// Makes a directory and syncs its parent. One that is already there is accepted.
@@ -116,7 +127,7 @@ package enum DurableFile {
     try syncDirectory(directory, place: folder)
   }
 
-  private static func syncDirectory(
+  static func syncDirectory(
     _ directory: borrowing OwnedDescriptor, place: String
   ) throws(StorageError) {
     // EINVAL comes from file systems on which a directory has nothing to sync.

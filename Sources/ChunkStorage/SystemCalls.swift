@@ -33,6 +33,8 @@ enum SystemCalls {
       return StorageError(
         .malformed, at: place, "a symbolic link stands here, and links are not followed",
         remedy: "put the file itself there")
+    case ENXIO:
+      return notRegular(at: place)
     case EACCES, EPERM, EROFS:
       return StorageError(
         .io, at: place, "\(action) is not allowed (\(text(code)))",
@@ -42,6 +44,23 @@ enum SystemCalls {
         .io, at: place, "\(action) failed (\(text(code)))",
         remedy: "check the file system, then try again")
     }
+  }
+
+  static func notRegular(at place: String) -> StorageError {
+    StorageError(
+      .malformed, at: printable(place, limit: 1000), "this is not a regular file",
+      remedy: "put a regular file there")
+  }
+
+  /// Why a directory could not be opened.
+  static func folderError(_ code: Int32, at path: String) -> StorageError {
+    guard code == ENOTDIR || code == ELOOP else {
+      return error("opening the directory", at: path, code)
+    }
+    return StorageError(
+      .malformed, at: printable(path, limit: 1000),
+      "a file or a symbolic link stands where a directory should",
+      remedy: "give a directory, and copy what is in it without links")
   }
 
   static func text(_ code: Int32) -> String {
@@ -84,9 +103,7 @@ enum SystemCalls {
     var status = stat()
     guard fstat(file.raw, &status) == 0 else { throw error("reading the size", at: place, errno) }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw StorageError(
-        .malformed, at: printable(place, limit: 1000), "this is not a regular file",
-        remedy: "put a regular file there")
+      throw notRegular(at: place)
     }
     return Int(status.st_size)
   }

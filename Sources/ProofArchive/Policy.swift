@@ -9,29 +9,46 @@ package struct Policy: Equatable, Sendable {
   package let algorithms: [String]
   /// Accepted dataset roots; empty accepts any.
   package let datasetRoots: [Digest]
-  /// Learning rates outside are refused. Float32 bits of finite numbers.
-  package let learningRateFloor: Float
-  package let learningRateCeiling: Float
+  /// Learning rates outside are refused.
+  private let floor: PolicyDecimal
+  private let ceiling: PolicyDecimal
   package let minimumSteps: Int
   /// Whole passes over the training data.
   package let minimumPasses: Int
   /// Segments whose update is zero, in percent of all, that are still taken for training.
   package let zeroUpdatePercent: Int
 
+  /// - Parameters:
+  ///   - learningRateFloor: Finite and not negative, and so is the ceiling.
   package init(
     schedule: CheckpointSchedule, algorithms: [String], datasetRoots: [Digest] = [],
     learningRateFloor: Float, learningRateCeiling: Float, minimumSteps: Int, minimumPasses: Int,
     zeroUpdatePercent: Int
   ) {
+    self.init(
+      schedule: schedule, algorithms: algorithms, datasetRoots: datasetRoots,
+      floor: PolicyDecimal(learningRateFloor), ceiling: PolicyDecimal(learningRateCeiling),
+      minimumSteps: minimumSteps, minimumPasses: minimumPasses,
+      zeroUpdatePercent: zeroUpdatePercent)
+  }
+
+  private init(
+    schedule: CheckpointSchedule, algorithms: [String], datasetRoots: [Digest],
+    floor: PolicyDecimal, ceiling: PolicyDecimal, minimumSteps: Int, minimumPasses: Int,
+    zeroUpdatePercent: Int
+  ) {
     self.schedule = schedule
     self.algorithms = algorithms
     self.datasetRoots = datasetRoots
-    self.learningRateFloor = learningRateFloor
-    self.learningRateCeiling = learningRateCeiling
+    self.floor = floor
+    self.ceiling = ceiling
     self.minimumSteps = minimumSteps
     self.minimumPasses = minimumPasses
     self.zeroUpdatePercent = zeroUpdatePercent
   }
+
+  package var learningRateFloor: Float { floor.value }
+  package var learningRateCeiling: Float { ceiling.value }
 
   /// What `pol` commits to and verifies by when nobody says otherwise.
   ///
@@ -63,8 +80,8 @@ package struct Policy: Equatable, Sendable {
       (
         "learningRate",
         .map([
-          ("ceiling", .string("\(learningRateCeiling)")),
-          ("floor", .string("\(learningRateFloor)")),
+          ("ceiling", .string(ceiling.text)),
+          ("floor", .string(floor.text)),
         ])
       ),
       ("minimumPasses", .int(minimumPasses)),
@@ -105,9 +122,9 @@ package struct Policy: Equatable, Sendable {
     }
     guard let rates = json["learningRate"]?.members,
       rates.map(\.key).sorted() == ["ceiling", "floor"],
-      let ceiling = json["learningRate"]?["ceiling"]?.stringValue.flatMap(Policy.decimal),
-      let floor = json["learningRate"]?["floor"]?.stringValue.flatMap(Policy.decimal),
-      floor <= ceiling
+      let ceiling = json["learningRate"]?["ceiling"]?.stringValue.flatMap({ PolicyDecimal($0) }),
+      let floor = json["learningRate"]?["floor"]?.stringValue.flatMap({ PolicyDecimal($0) }),
+      floor.value <= ceiling.value
     else { throw refuse("learningRate") }
     guard let passes = json["minimumPasses"]?.countValue,
       let steps = json["minimumSteps"]?.countValue,
@@ -122,59 +139,8 @@ package struct Policy: Equatable, Sendable {
     }
     guard let schedule = CheckpointSchedule(phases) else { throw refuse("segments") }
     self.init(
-      schedule: schedule, algorithms: algorithms, datasetRoots: roots, learningRateFloor: floor,
-      learningRateCeiling: ceiling, minimumSteps: steps, minimumPasses: passes,
-      zeroUpdatePercent: zero)
-  }
-
-  /// A finite number of at most 24 characters, written with digits, a point and an exponent.
-  private static func decimal(_ text: String) -> Float? {
-    guard text.utf8.count <= 24,
-      text.utf8.allSatisfy({ (48...57).contains($0) || [43, 45, 46, 101].contains($0) }),
-      let value = Float(text), value.isFinite
-    else { return nil }
-    return value
-  }
-}
-
-/// Where checkpoints stand: a fixed function of the step, short segments first if at all.
-package struct CheckpointSchedule: Equatable, Sendable {
-  package struct Phase: Equatable, Sendable {
-    /// First step, counted in steps done.
-    package let from: Int
-    /// Steps a segment.
-    package let every: Int
-
-    package init(from: Int, every: Int) {
-      self.from = from
-      self.every = every
-    }
-  }
-
-  package let phases: [Phase]
-  /// More phases than any schedule that a person wrote.
-  private static let phaseLimit = 16
-
-  package init(every: Int) { phases = [Phase(from: 0, every: max(1, every))] }
-
-  /// Nil unless the phases start at 0, rise, and each `every` is at least 1 and not below the one before.
-  package init?(_ phases: [Phase]) {
-    guard phases.first?.from == 0, phases.count <= CheckpointSchedule.phaseLimit,
-      phases.allSatisfy({ $0.every >= 1 && $0.every <= 1 << 30 }),
-      zip(phases, phases.dropFirst()).allSatisfy({ $0.from < $1.from && $0.every <= $1.every })
-    else { return nil }
-    self.phases = phases
-  }
-
-  /// The step of the checkpoint after the one at `step`, in a run of `total` steps.
-  package func next(after step: Int, total: Int) -> Int {
-    let position = phases.lastIndex { $0.from <= step } ?? 0
-    let phaseEnd = position + 1 < phases.count ? phases[position + 1].from : Int.max
-    return min(step + phases[position].every, phaseEnd, total)
-  }
-
-  /// The longest segment that may start at `step`.
-  package func longest(at step: Int) -> Int {
-    phases.last { $0.from <= step }?.every ?? 1
+      schedule: schedule, algorithms: algorithms, datasetRoots: roots, floor: floor,
+      ceiling: ceiling,
+      minimumSteps: steps, minimumPasses: passes, zeroUpdatePercent: zero)
   }
 }

@@ -3,34 +3,51 @@ package import ProofPrimitives
 
 /// How many segments to draw, which, and what that catches (`spec/verification.md` §6).
 package enum SegmentDraw {
-  /// P(catch) = 1 - C(N-b, n) / C(N, n): the chance that n segments drawn without replacement hit one of
+  /// P = 1 - C(N-b, n) / C(N, n): the chance that n segments drawn without replacement hit one of
   /// b forged among N. Source: the hypergeometric distribution; Jia et al. 2021 sample likewise.
   ///
   /// - Complexity: O(n).
   package static func probability(segments: Int, forged: Int, drawn: Int) -> Double {
-    guard forged > 0, drawn > 0 else { return 0 }
-    guard segments - forged >= drawn else { return 1 }
     var missed = 1.0
-    for index in 0..<drawn {
-      missed *= Double(segments - forged - index) / Double(segments - index)
-    }
+    for index in 0..<drawn { missed *= missing(index, segments, forged) }
     return 1 - missed
   }
 
-  /// Segments that a forged fraction amounts to: rounded up, at least one.
-  package static func forgedCount(segments: Int, fraction: Double) -> Int {
-    min(segments, max(1, Int((Double(segments) * fraction).rounded(.up))))
+  /// Segments that a forged fraction amounts to: rounded up, at least one. In whole numbers, for
+  /// binary64 takes 7 % of 100 for more than 7.
+  package static func forgedCount(segments: Int, fraction: Share) -> Int {
+    let product = Int128(segments) * Int128(fraction.billionths)
+    return max(1, Int((product + Int128(Share.one - 1)) / Int128(Share.one)))
   }
 
   /// The smallest draw that catches with `confidence`; all segments when no smaller one does.
-  package static func count(segments: Int, fraction: Double, confidence: Double) -> Int {
+  ///
+  /// In binary64 and in this order (`spec/verification.md` §6), so that where rounding decides it
+  /// decides for everybody alike.
+  package static func count(segments: Int, fraction: Share, confidence: Share) -> Int {
     let forged = forgedCount(segments: segments, fraction: fraction)
     var missed = 1.0
     for drawn in 0..<segments {
-      if 1 - missed >= confidence { return drawn }
-      missed *= Double(max(0, segments - forged - drawn)) / Double(segments - drawn)
+      if missed <= confidence.complement { return drawn }
+      missed *= missing(drawn, segments, forged)
     }
     return segments
+  }
+
+  /// The chance that the draw after `drawn` honest ones is honest too.
+  private static func missing(_ drawn: Int, _ segments: Int, _ forged: Int) -> Double {
+    Double(max(0, segments - forged - drawn)) / Double(segments - drawn)
+  }
+
+  /// Whether segments that hold `longest` of all steps are within twice the forged fraction, and one
+  /// segment's share (`spec/verification.md` §3). In whole numbers.
+  package static func allows(
+    longest: Int, of steps: Int, segments: Int, fraction: Share
+  ) -> Bool {
+    let one = Int128(Share.one)
+    let count = Int128(segments)
+    return Int128(longest) * count * one
+      <= Int128(steps) * (2 * Int128(fraction.billionths) * count + one)
   }
 
   /// `count` distinct segments, sorted: the first steps of a Fisher-Yates shuffle over the ChaCha20
@@ -51,7 +68,8 @@ package enum SegmentDraw {
   }
 
   /// The largest and smallest relative updates, one from each of equal parts of the run, so that no
-  /// busy start uses up the budget. NaN counts as largest: it is what one wants to see.
+  /// busy start uses up the budget. NaN counts as infinity: it is what one wants to see. Ties go to the
+  /// last of the largest and to the first of the smallest.
   package static func targeted(
     relativeSizes: [Double], largest: Int, smallest: Int
   ) -> Set<Int> {
@@ -61,13 +79,20 @@ package enum SegmentDraw {
         $0 * relativeSizes.count / count..<($0 + 1) * relativeSizes.count / count
       }
     }
+    // Ties are decided here and not by the library's `max` and `min`, which promise nothing.
     for part in parts(largest) {
-      let found = part.max { order(relativeSizes[$0]) < order(relativeSizes[$1]) }
-      if let found { picked.insert(found) }
+      guard var best = part.first else { continue }
+      for place in part where order(relativeSizes[place]) >= order(relativeSizes[best]) {
+        best = place
+      }
+      picked.insert(best)
     }
     for part in parts(smallest) {
-      let found = part.min { order(relativeSizes[$0]) < order(relativeSizes[$1]) }
-      if let found { picked.insert(found) }
+      guard var best = part.first else { continue }
+      for place in part where order(relativeSizes[place]) < order(relativeSizes[best]) {
+        best = place
+      }
+      picked.insert(best)
     }
     return picked
   }

@@ -260,8 +260,9 @@ extension Verifier {
       throw .refuted(
         "the run seed was not made from the first tree head that covers the commitment")
     }
+    isCommitted = true
+    if assurance == .ledgered { assurance = .committed }
     try checkPolicies()
-    assurance = .committed
     return [
       "logged at index \(own.index)"
         + (proofIndex.map { ", \($0 - own.index) before the proof" } ?? "")

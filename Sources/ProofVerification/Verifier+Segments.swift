@@ -6,10 +6,11 @@ extension Verifier {
   /// Chooses segments, re-executes each, and compares the whole end state with the record.
   func checkSegments() throws(CheckStop) -> [String] {
     let reader = try opened()
-    guard let executor, let norms, let seal = reader.seal else {
+    let executor = try acceptedByVerifier()
+    guard let norms, let seal = reader.seal else {
       throw .undecided(
-        "the settings' algorithm is not on this verifier's list", code: "algorithm",
-        remedy: "verify with a pol that has an executor for it")
+        "not reached: the structure check could not be decided", code: "structure",
+        remedy: "see the structure check")
     }
     let count = norms.rows.count
     coverage.drawn =

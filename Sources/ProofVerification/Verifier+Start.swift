@@ -7,11 +7,7 @@ extension Verifier {
   /// The first state is the one that the run seed gives: weights, and the optimiser's own start.
   func checkStart() throws(CheckStop) -> [String] {
     let reader = try opened()
-    guard let executor else {
-      throw .undecided(
-        "the settings' algorithm is not on this verifier's list", code: "algorithm",
-        remedy: "verify with a pol that has an executor for it")
-    }
+    let executor = try acceptedByVerifier()
     let expected: TrainingState
     do throws(ReexecutionError) {
       expected = try executor.initialState(runSeed: reader.opening.runSeed)
@@ -30,17 +26,35 @@ extension Verifier {
         code: "start")
     }
     if isOn(.initialWeights) { note(1, record, expected) }
-    guard assurance == .committed else {
+    guard isCommitted else {
       if options.acceptsUnprovedStart || !isOn(.commitment) {
         return ["equals what the run seed gives; that the seed was drawn first is not proved"]
       }
+      let isClaimed = ledger != nil && reader.opening.commitment != nil
       throw .undecided(
-        "start not proved: without a commitment on a ledger the run seed could have been chosen "
-          + "after the fact", code: "unproved",
-        remedy: "give the ledger, or take it as it is with --accept-unproved-start")
+        isClaimed
+          ? "start not proved: the commitment check did not pass"
+          : "start not proved: without a commitment on a ledger the run seed could have been "
+            + "chosen after the fact", code: "unproved",
+        remedy: isClaimed
+          ? "see the commitment check"
+          : "give the ledger, or take it as it is with --accept-unproved-start")
     }
-    assurance = .derived
+    if assurance == .committed { assurance = .derived }
     return ["weights and optimiser state recomputed from the run seed, bit for bit"]
+  }
+
+  /// The executor for the committed settings.
+  func acceptedByVerifier() throws(CheckStop) -> any SegmentExecutor {
+    if let executor { return executor }
+    guard isStructureSound else {
+      throw .undecided(
+        "not reached: the structure check could not be decided", code: "structure",
+        remedy: "see the structure check")
+    }
+    throw .undecided(
+      "the settings' algorithm is not on this verifier's list", code: "algorithm",
+      remedy: "verify with a pol that has an executor for it")
   }
 
   /// The first tensor in which a state differs from a record; both defences on compares everything.

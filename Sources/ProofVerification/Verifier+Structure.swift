@@ -36,14 +36,15 @@ extension Verifier {
     self.policy = policy
     coverage.forgedSegments = SegmentDraw.forgedCount(
       segments: table.rows.count, fraction: options.forgedFraction)
-    coverage.forgedStepShare = Verifier.largestStepShare(
-      of: coverage.forgedSegments, in: table, steps: coverage.trainedSteps)
+    let longest = Verifier.longestSteps(of: coverage.forgedSegments, in: table)
+    coverage.forgedStepShare = Double(longest) / Double(max(1, coverage.trainedSteps))
     do throws(ReexecutionError) {
       executor = try makeExecutor(reader.settings)
     } catch {
       throw .refuted(
         "settings.json, which the prover committed to, is not valid: \(error.message)")
     }
+    isStructureSound = true
     return [
       "\(table.rows.count) segments, \(coverage.trainedSteps) steps; the record hashes give the "
         + "signed archive root"
@@ -123,7 +124,10 @@ extension Verifier {
     }
     // A few long segments among many short ones would make the guarantee, which counts segments, say
     // little about steps.
-    guard coverage.forgedStepShare <= 2 * options.forgedFraction + 1 / Double(norms.rows.count)
+    guard
+      SegmentDraw.allows(
+        longest: Verifier.longestSteps(of: coverage.forgedSegments, in: norms),
+        of: coverage.trainedSteps, segments: norms.rows.count, fraction: options.forgedFraction)
     else {
       throw outside(
         "the share of steps in the longest \(coverage.forgedSegments) segments",
@@ -146,11 +150,11 @@ extension Verifier {
     return nil
   }
 
-  /// The largest share of all steps that `count` segments can hold.
-  private static func largestStepShare(of count: Int, in norms: NormsTable, steps: Int) -> Double {
+  /// The most steps that `count` segments can hold.
+  private static func longestSteps(of count: Int, in norms: NormsTable) -> Int {
     let ends = [0] + norms.rows.map(\.endStep)
     let lengths = zip(ends, ends.dropFirst()).map { $1 - $0 }.sorted(by: >)
-    return Double(lengths.prefix(count).reduce(0, +)) / Double(max(1, steps))
+    return lengths.prefix(count).reduce(0, +)
   }
 
   /// The run against what the prover himself committed to: a difference is a broken promise.

@@ -32,6 +32,10 @@ package final class Verifier {
   var isLedgerSound = false
   var coverage = Coverage()
   var assurance = Assurance.none
+  /// Whether the structure check reached its end, so that a missing executor means what it says.
+  var isStructureSound = false
+  /// Whether the commitment on the ledger was found to be this run's, whatever the policies say.
+  var isCommitted = false
   var finalState: TrainingState?
   /// The tensors that every state of the run has; nil for an executor that may add some.
   var startSpecs: [TensorSpec]?
@@ -56,7 +60,7 @@ package final class Verifier {
     coverage.nonce = options.nonce.isEmpty ? randomBytes(32) : options.nonce
     coverage.isNonceFresh = options.nonce.isEmpty
     coverage.isFull = options.isFull
-    coverage.forgedFraction = options.forgedFraction
+    coverage.forgedFraction = options.forgedFraction.value
   }
 
   func isOn(_ defence: Defence) -> Bool { !options.disabled.contains(defence) }

@@ -5,8 +5,8 @@ package import TransparencyLedger
 /// What a verifier asks for.
 package struct VerifierOptions: Sendable {
   /// The chance to catch `forgedFraction` that the uniform draw must reach.
-  package var confidence = 0.999
-  package var forgedFraction = 0.05
+  package var confidence = Share(billionths: 999_000_000)
+  package var forgedFraction = Share(billionths: 50_000_000)
   /// Budgets for the whole run of the largest and the smallest relative updates.
   package var largest = 8
   package var smallest = 4

@@ -35,7 +35,7 @@ package struct HeadMemory: Sendable {
     try files.makeRoot(mode: 0o700)
     let name = HeadMemory.name(view.verifierKey)
     // Two clients that race must not leave the smaller head behind.
-    let lock = try files.lock(name + ".lock", waiting: true)
+    let lock = try files.lock(name + ".lock", waits: true)
     defer { withExtendedLifetime(lock) {} }
     if let old = try lastHead(of: view.verifierKey) {
       if old.head.size == view.head.size, old.head.root == view.head.root { return }

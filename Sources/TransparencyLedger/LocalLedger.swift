@@ -1,3 +1,4 @@
+import ChunkStorage
 package import Cryptography
 package import MerkleTrees
 import ProofPrimitives
@@ -30,7 +31,7 @@ package final class LocalLedger {
   let signer: NoteSigner
   let heads: HeadDatabase
   let sequence: SequenceDatabase
-  private let lock: FileLock
+  private let lock: HeldLock
   var record: HeadDatabase.Record
   var growth: TreeGrowth?
   /// False after anything failed half-way: what is in memory may no longer be what is on disk.
@@ -97,12 +98,7 @@ package final class LocalLedger {
         remedy: "give the folder that `pol ledger init` made; a lost record cannot be made again",
         path: secrets.root)
     }
-    guard let lock = try secrets.lock("lock") else {
-      throw LedgerError(
-        .inUse, "another process writes to this ledger", remedy: "stop it, or wait for it",
-        path: secrets.root)
-    }
-    self.lock = lock
+    lock = try secrets.lock("lock")
     heads = try HeadDatabase(openingAt: secrets.place("head.sqlite"))
     record = try heads.record()
     do {

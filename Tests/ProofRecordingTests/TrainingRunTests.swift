@@ -35,7 +35,9 @@ private final class CountingTrainer: RecordableTrainer {
   }
 
   private func prepare(
-    _ path: String, steps: Int = 10, policy: Policy = .proverDefault(every: 3, algorithm: "t"),
+    _ path: String, steps: Int = 10,
+    policy: Policy = .proverDefault(
+      every: 3, algorithm: "t", steps: 0, passes: 0),
     commit: (CommitmentRequest) throws(RecordingError) -> OpeningRecord.Commitment? = { _ in nil }
   ) throws -> RecordedRun {
     try prepareRun(
@@ -125,9 +127,14 @@ private final class CountingTrainer: RecordableTrainer {
       do { _ = try prepare("\(folder)/a.pol", commit: commit) }
       #expect(count == 1)
       #expect(throws: RecordingError.self) { try prepare("\(folder)/a.pol", commit: commit) }
-      let other = Policy.proverDefault(every: 1, algorithm: "other")
+      let other = Policy.proverDefault(every: 1, algorithm: "other", steps: 10, passes: 0)
       #expect(throws: RecordingError.self) {
         try prepare("\(folder)/b.pol", policy: other, commit: commit)
+      }
+      // It promises more steps than the run has: a verifier would refute it.
+      let broken = Policy.proverDefault(every: 1, algorithm: "t", steps: 11, passes: 0)
+      #expect(throws: RecordingError.self) {
+        try prepare("\(folder)/b.pol", policy: broken, commit: commit)
       }
       #expect(count == 1)
     }

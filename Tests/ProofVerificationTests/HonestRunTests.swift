@@ -47,7 +47,7 @@ import TransparencyLedger
     #expect(
       coverage.probability
         == SegmentDraw.probability(segments: 80, forged: 4, drawn: chosen.drawn.count))
-    #expect(coverage.probability >= Judge.confidence)
+    #expect(coverage.probability >= Judge.confidence.value)
     #expect(coverage.bytesFetched < coverage.archiveBytes)
     // The same nonce draws the same for everybody.
     let again = try Judge(isFull: false, nonceNumber: nonce).verdict(run)

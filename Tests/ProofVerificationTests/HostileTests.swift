@@ -12,7 +12,7 @@ import Testing
 @Suite("Hostile archives", .timeLimit(.minutes(2))) struct HostileTests {
   /// What `change` makes of an honest archive, signed by its own prover.
   private func judge(
-    _ answer: Answer, _ code: String? = nil, fraction: Double? = nil,
+    _ answer: Answer, _ code: String? = nil, fraction: Share? = nil,
     _ change: (@Sendable (inout Forgery) throws -> Void)? = nil,
     files: (@Sendable (String) throws -> Void)? = nil
   ) throws {
@@ -24,7 +24,7 @@ import Testing
   }
 
   private func expect(
-    _ run: TestRun, _ answer: Answer, _ code: String?, fraction: Double? = nil
+    _ run: TestRun, _ answer: Answer, _ code: String?, fraction: Share? = nil
   ) throws {
     var judge = Judge(usesLedger: false)
     judge.change = {
@@ -117,7 +117,7 @@ import Testing
 
   @Test("norms whose steps fall, in numbers that overflow a sum")
   func fallingSteps() throws {
-    try judge(.refuted, "false", fraction: 1) { forgery in
+    try judge(.refuted, "false", fraction: 1.0) { forgery in
       let honest = forgery.records
       forgery.records += (0..<2020).map { honest[1 + $0 % 80] }
       let count = forgery.records.count - 1

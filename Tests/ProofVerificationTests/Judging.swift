@@ -10,8 +10,8 @@ import TransparencyLedger
 /// How a test verifies; the small runs need a policy that fits them.
 struct Judge {
   /// A quarter or so of the segments: enough to catch, few enough to miss.
-  static let confidence = 0.5
-  static let forgedFraction = 0.05
+  static let confidence: Share = 0.5
+  static let forgedFraction: Share = 0.05
 
   var isFull = true
   var nonceNumber = 0

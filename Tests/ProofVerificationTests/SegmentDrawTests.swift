@@ -6,7 +6,7 @@ import Testing
 @Suite("Drawing segments (verification.md §6)") struct SegmentDrawTests {
   struct Row: Sendable {
     let segments: Int
-    let fraction: Double
+    let fraction: Share
     let drawn: Int
   }
 

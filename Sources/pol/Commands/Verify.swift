@@ -30,9 +30,9 @@ struct Verify: ParsableCommand {
   @Option(help: ArgumentHelp("Your own policy, JSON.", valueName: "file"))
   var policy: String?
   @Option(help: "Chance of catching the forged fraction.")
-  var confidence = 0.999
+  var confidence = VerifierOptions().confidence
   @Option(help: "Fraction of forged segments to catch.")
-  var forgedFraction = 0.05
+  var forgedFraction = VerifierOptions().forgedFraction
   @Flag(help: "Re-execute every segment.")
   var full = false
   @Option(help: ArgumentHelp("Draw as another verifier did: 64 hex digits.", valueName: "hex"))
@@ -48,10 +48,10 @@ struct Verify: ParsableCommand {
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
-    guard confidence > 0, confidence < 1 else {
+    guard confidence.value > 0, confidence.value < 1 else {
       throw ValidationError("--confidence is between 0 and 1, such as 0.999")
     }
-    guard forgedFraction > 0, forgedFraction <= 1 else {
+    guard forgedFraction.value > 0 else {
       throw ValidationError("--forged-fraction is above 0 and at most 1, such as 0.05")
     }
     guard ledgerOptions.ledger != nil || (ledgerOptions.ledgerKey == nil && receipt == nil) else {
@@ -121,4 +121,8 @@ struct Verify: ParsableCommand {
       try openObjectSource(location), ledger: access?.view, headMemory: nil, options: options
     ).verify()
   }
+}
+
+extension Share: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
 }

@@ -1,0 +1,148 @@
+import Glibc
+import ProofPrimitives
+
+/// Files that one program keeps beneath one root and that others may have tampered with.
+///
+/// The root is the user's own choice and may be reached by a link; what is below may not. Reading
+/// never waits for a FIFO. The folders of a name are made when something is written there.
+package struct RootedFiles: Sendable {
+  package let root: String
+
+  package init(_ root: String) { self.root = root }
+
+  /// The bytes of a regular file of at most `limit` bytes; nil when there is no such file.
+  package func read(_ name: String, limit: Int) throws(StorageError) -> [UInt8]? {
+    guard let entry = try find(name), let file = try entry.open(O_RDONLY) else { return nil }
+    return try DurableFile.contents(file, limit: limit, place: entry.place)
+  }
+
+  /// Whether a regular file is there; false when nothing is. A link or anything else is an error.
+  ///
+  /// Without opening it: closing a database's file would drop the locks that this process has on it.
+  package func isRegularOrMissing(_ name: String) throws(StorageError) -> Bool {
+    guard let entry = try find(name) else { return false }
+    var status = stat()
+    guard fstatat(entry.folder.raw, entry.name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+      if errno == ENOENT { return false }
+      throw SystemCalls.error("examining", at: entry.place, errno)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw SystemCalls.notRegular(at: entry.place)
+    }
+    return true
+  }
+
+  /// Replaces a file whole, in the order of `DurableFile.write`: readers see the old bytes or the new.
+  ///
+  /// The temporary file is `<name>.tmp`, so that crashes leave at most one behind; the caller is the
+  /// only writer.
+  package func replace(
+    _ name: String, with bytes: [UInt8], mode: UInt32 = 0o644
+  ) throws(StorageError) {
+    let entry = try make(name)
+    let temporary = entry.name + ".tmp"
+    _ = unlinkat(entry.folder.raw, temporary, 0)
+    try DurableFile.write(
+      bytes, to: entry, temporary: temporary, mode: mode, replaces: true)
+  }
+
+  /// Writes a file that never changes, as `replace` does. One that is there stays as it is.
+  ///
+  /// - Returns: False when other bytes are there.
+  package func createOnce(_ name: String, _ bytes: [UInt8]) throws(StorageError) -> Bool {
+    if let present = try read(name, limit: max(bytes.count, 1 << 24)) { return present == bytes }
+    try replace(name, with: bytes)
+    return true
+  }
+
+  /// Adds to a file's end, and syncs it and its folder. A crash may leave a part of `bytes` there.
+  /// The caller is the only writer.
+  package func append(_ name: String, _ bytes: [UInt8]) throws(StorageError) {
+    try change(name, O_WRONLY | O_CREAT) { file, byteCount, place throws(StorageError) in
+      try SystemCalls.write(bytes, file, offset: byteCount, place: place)
+    }
+  }
+
+  /// Cuts a file back to `byteCount`, and syncs it and its folder.
+  package func truncate(_ name: String, to byteCount: Int) throws(StorageError) {
+    try change(name, O_WRONLY) { file, _, place throws(StorageError) in
+      guard ftruncate(file.raw, off_t(byteCount)) == 0 else {
+        throw SystemCalls.error("cutting the file", at: place, errno)
+      }
+    }
+  }
+
+  /// Makes the root itself, with its missing ancestors.
+  package func makeRoot(mode: UInt32) throws(StorageError) {
+    let names = root.split(separator: "/").map(String.init)
+    for last in names.indices {
+      let path = (root.hasPrefix("/") ? "/" : "./") + names[...last].joined(separator: "/")
+      // What is there is not touched: its parent may be nothing that we may open.
+      guard access(path, F_OK) != 0 else { continue }
+      try DurableFile.createDirectory(path, mode: last == names.count - 1 ? mode : 0o755)
+    }
+  }
+
+  /// Whether the root is a folder with nothing in it, or is not there.
+  package func isVacant() throws(StorageError) -> Bool {
+    guard let folder = opendir(root) else {
+      if errno == ENOENT { return true }
+      throw SystemCalls.error("reading the directory", at: root, errno)
+    }
+    defer { closedir(folder) }
+    while let item = readdir(folder) {
+      let name = withUnsafeBytes(of: item.pointee.d_name) { $0.prefix { $0 != 0 }.map { $0 } }
+      if name != [46], name != [46, 46] { return false }
+    }
+    return true
+  }
+
+  /// Locks a file for as long as the answer lives, in this process too.
+  ///
+  /// - Throws: `.locked` at once when somebody holds it and `waits` is false.
+  package func lock(_ name: String, waits: Bool = false) throws(StorageError) -> HeldLock {
+    let entry = try make(name)
+    guard let file = try entry.open(O_RDWR | O_CREAT, mode: 0o600) else {
+      throw SystemCalls.error("opening", at: entry.place, ENOENT)
+    }
+    return try HeldLock(file, waits: waits, place: entry.place)
+  }
+
+  /// Where `name` lies; the root itself for an empty one.
+  package func place(_ name: String) -> String { name.isEmpty ? root : "\(root)/\(name)" }
+
+  private func change(
+    _ name: String, _ flags: Int32,
+    _ body: (borrowing OwnedDescriptor, Int, String) throws(StorageError) -> Void
+  ) throws(StorageError) {
+    let entry = try make(name)
+    guard let file = try entry.open(flags, mode: 0o644) else {
+      throw SystemCalls.error("opening", at: entry.place, ENOENT)
+    }
+    let byteCount = try SystemCalls.regularFileByteCount(file, place: entry.place)
+    try body(file, byteCount, entry.place)
+    guard fsync(file.raw) == 0 else { throw SystemCalls.error("syncing", at: entry.place, errno) }
+    try entry.sync()
+  }
+
+  /// Nil when the root or a folder of the name is not there.
+  private func find(_ name: String) throws(StorageError) -> FolderEntry? {
+    let components = try ObjectName(name, in: root)
+    do throws(StorageError) {
+      let folder = try SystemCalls.open(root, O_RDONLY | O_DIRECTORY, "opening the directory")
+      return try FolderEntry(components, beneath: folder, place: place(name))
+    } catch {
+      guard error.code == .missing else { throw error }
+      return nil
+    }
+  }
+
+  private func make(_ name: String) throws(StorageError) -> FolderEntry {
+    let components = try ObjectName(name, in: root)
+    let folder = try SystemCalls.open(root, O_RDONLY | O_DIRECTORY, "opening the directory")
+    let entry = try FolderEntry(
+      components, beneath: folder, place: place(name), makesFolders: true)
+    guard let entry else { throw SystemCalls.error("opening", at: place(name), ENOENT) }
+    return entry
+  }
+}
