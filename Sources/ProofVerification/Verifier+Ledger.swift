@@ -38,7 +38,7 @@ extension Verifier {
     return [
       "entry \(first.index) of \(ledger.head.size) on \(printable(ledger.head.origin)), under the "
         + "signed tree head"
-    ]
+    ] + (options.isLogKeyPinned ? [] : ["the log's key is its own word: pin it with --ledger-key"])
   }
 
   /// The prover's own statements that name this seal; or the first that names its records, which then

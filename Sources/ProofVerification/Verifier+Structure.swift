@@ -11,7 +11,13 @@ extension Verifier {
     do throws(ArchiveError) {
       reader = try ArchiveReader(source)
     } catch {
-      throw CheckStop(error)
+      // Whoever can write a file can sign a malformed seal: say whose word this is.
+      guard error.isSigned, let seal = try? ArchiveReader.seal(in: source) else {
+        throw CheckStop(error)
+      }
+      throw .refuted(
+        "\(error.place): \(error.message); signed by key \(seal.proverKey.keyID.short)…",
+        code: error.code.description)
     }
     self.reader = reader
     let table = try reading { () throws(ArchiveError) in try reader.normsTable() }

@@ -19,6 +19,8 @@ package struct VerifierOptions: Sendable {
   package var acceptsUnprovedStart = false
   /// The tensors of the file that is claimed to be the model; nil when only the archive is judged.
   package var model: [Tensor]?
+  /// Whether the log's key came from somebody the verifier trusts, and not from the log itself.
+  package var isLogKeyPinned = true
   /// The receipt that came with the proof; nil when none did.
   package var receipt: LogProof?
   /// The archives behind rival claims that this verifier refuted.
@@ -53,7 +55,6 @@ package struct RefutedRival: Hashable, Sendable {
 
 /// The single defences that a test can take away, to see the cheat pass without it.
 package enum Defence: String, CaseIterable, Sendable {
-  case proverSignature
   case proverBinding
   case ledgerInclusion
   case headMemory

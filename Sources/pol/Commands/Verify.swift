@@ -66,6 +66,7 @@ struct Verify: ParsableCommand {
     try reporting.run { output in
       let access = try ledgerOptions.open(output)
       var options = try self.options()
+      options.isLogKeyPinned = access?.isKeyPinned ?? true
       for other in rival {
         let verdict = try verdict(onRival: other, access)
         if let refuted = RefutedRival(verdict) {
