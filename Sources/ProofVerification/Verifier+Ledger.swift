@@ -16,11 +16,21 @@ extension Verifier {
     if let headMemory, isOn(.headMemory) {
       try asking { () throws(LedgerError) in try headMemory.check(ledger) }
     }
-    for entry in try asking({ () throws(LedgerError) in try ledger.allEntries() }) {
-      if case .signed(let signed) = LedgerEntry.parse(entry.bytes) {
-        entries.append((entry.index.value, entry.leafHash, signed))
+    guard ledger.head.size.value <= Verifier.entryLimit else {
+      throw .undecided(
+        "the log's head covers \(ledger.head.size) entries; this verifier reads each one, and at most "
+          + "\(Verifier.entryLimit)", code: LedgerError.Code.tooLarge.name,
+        remedy: "use a ledger that proves its look-ups, or a newer pol")
+    }
+    var found: [(index: UInt64, leafHash: Digest, signed: SignedStatement)] = []
+    _ = try asking { () throws(LedgerError) in
+      try ledger.scan { entry in
+        if case .signed(let signed) = LedgerEntry.parse(entry.bytes) {
+          found.append((entry.index.value, entry.leafHash, signed))
+        }
       }
     }
+    entries = found
     if let receipt = options.receipt, isOn(.receipt) { try check(receipt, ledger, seal) }
     isLedgerSound = true
     let published = published(seal)
@@ -40,6 +50,9 @@ extension Verifier {
         + "signed tree head"
     ] + (options.isLogKeyPinned ? [] : ["the log's key is its own word: pin it with --ledger-key"])
   }
+
+  /// A million entries, a few GiB of bundles: a log can sign any size and serve tiny entries for ever.
+  static let entryLimit: UInt64 = 1 << 20
 
   /// The prover's own statements that name this seal; or the first that names its records, which then
   /// differs from the archive.

@@ -57,6 +57,23 @@ import Testing
     #expect(blind.answer == .verified, "\(blind.summary)")
   }
 
+  @Test("a log that claims more entries than anybody reads is left after its head")
+  func endless() throws {
+    struct Endless: LedgerSource {
+      // What a hostile server would serve: a full bundle of empty entries for any path.
+      func read(path: String, limit: Int) -> [UInt8]? { [UInt8](repeating: 0, count: 512) }
+    }
+    let key = try SigningKey(seed: [UInt8](repeating: 7, count: 32))
+    let head = TreeHead(origin: TestRun.origin, size: TreeSize(UInt64(1) << 62), root: .zero)
+    let signer = try NoteSigner(name: TestRun.origin, key: key)
+    let view = LedgerView(
+      source: Endless(), verifierKey: signer.verifierKey,
+      signedHead: try SignedTreeHead(signing: head, by: signer))
+    let verdict = try Judge(isFull: false).verdict(run, view: view)
+    #expect(verdict.answer == .undecided, "\(verdict.summary)")
+    #expect(verdict.decisive?.code == "tooLarge")
+  }
+
   @Test("another tree is noticed by who looked before", arguments: [0, 5])
   func forked(more: Int) throws {
     _ = try run.ledger.append([Array("one more".utf8)])
