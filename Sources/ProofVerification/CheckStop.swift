@@ -20,11 +20,11 @@ struct CheckStop: Error {
 
   /// Bytes that match what the prover signed and break the format are his; all others are damage.
   init(_ error: ArchiveError) {
+    // A server that does not answer has not shown anything damaged yet.
+    let isAboutBytes = [.missing, .damaged, .malformed].contains(error.code) && !error.isSigned
     self.init(
       isRefuted: error.isSigned, code: error.code.description,
-      message: error.isSigned
-        ? "\(error.place): \(error.message)"
-        : "damaged or withheld: \(error.place): \(error.message)",
+      message: (isAboutBytes ? "damaged or withheld: " : "") + "\(error.place): \(error.message)",
       remedy: error.isSigned ? "" : error.remedy)
   }
 
