@@ -10,7 +10,7 @@ package struct LedgerAudit: Sendable {
 
 extension LedgerView {
   /// Recomputes everything: the tree from the entries, every tile from the tree, every published
-  /// head from the tiles, and every signature.
+  /// head from the tiles, every signature, and the files that only older heads need.
   package func audit() throws(LedgerError) -> LedgerAudit {
     let tree = try scan { _ in }
     let tiles = TileCoordinate.all(in: head.size)
@@ -32,6 +32,8 @@ extension LedgerView {
     guard history.last?.size == head.size else {
       throw PublishedHead.bad("the tree head of \(head.size) entries has no line", line: 0)
     }
+    try auditSuperseded(history, tree)
+    try auditStatedKey()
     return LedgerAudit(
       entryCount: head.size.value, tileCount: tiles.count, publishedHeadCount: history.count)
   }
