@@ -133,6 +133,8 @@ import TransparencyLedger
     let verdict = try Judge().verdict(run)
     #expect(verdict.answer == .undecided)
     #expect(verdict.decisive?.code == "notPublished")
+    let blind = try Judge(disabled: [.ledgerInclusion]).verdict(run)
+    #expect(blind.answer == .verified, "\(blind.summary)")
   }
 
   @Test("the model file is compared with the last checkpoint")
