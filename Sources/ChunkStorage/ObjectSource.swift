@@ -9,6 +9,24 @@ package struct TransferCount: Sendable, Equatable {
   }
 }
 
+/// One of several things to read that do not depend on each other.
+package struct ObjectRequest: Sendable, Equatable {
+  package enum Part: Sendable, Equatable {
+    /// As `ObjectSource.readWhole`.
+    case whole(limit: Int)
+    /// As `ObjectSource.read`.
+    case range(Range<Int>)
+  }
+
+  package let name: String
+  package let part: Part
+
+  package init(_ name: String, _ part: Part) {
+    self.name = name
+    self.part = part
+  }
+}
+
 /// Where the files of an archive or a ledger are read from: a directory, or a server.
 ///
 /// Names are relative, made by our own code from a fixed set (`/` between folders), never taken from
@@ -27,6 +45,23 @@ package protocol ObjectSource: Sendable {
   /// Nil when there is none.
   func readWhole(_ name: String, limit: Int) throws(StorageError) -> [UInt8]?
 
+  /// The answers to all requests, in their order; nil for a whole object that is not there. A source
+  /// with a network behind it asks for them at the same time: one round trip.
+  func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?]
+
   /// Requests and bytes since the source was made.
   var transfer: TransferCount { get }
+}
+
+extension ObjectSource {
+  package func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?] {
+    var answers: [[UInt8]?] = []
+    for request in requests {
+      switch request.part {
+      case .whole(let limit): answers.append(try readWhole(request.name, limit: limit))
+      case .range(let range): answers.append(try read(request.name, range: range))
+      }
+    }
+    return answers
+  }
 }
