@@ -57,7 +57,8 @@ def rich() -> Plan:
                 State(3, [(0.1, 3.0, [5]), (0.05, float("inf"), [256, 255, 254])], state(3)),
                 State(4, [(0.05, 1.0, [9, 8])], state(4, last=True))],
         settings=b'{"algorithm":"example","seed":2}', policy='{"largest":2,"note":"\u00e4"}'.encode(),
-        journal=b'{"at":"2024-01-01T00:00:00Z","event":"opened"}\n', claims=b'{"accuracy":"0.5"}')
+        journal=b'{"at":"2024-01-01T00:00:00Z","event":"opened"}\n', claims=b'{"accuracy":"0.5"}',
+        packed_records=True)
 
 
 def ledger() -> Plan:
@@ -76,4 +77,31 @@ def ledger() -> Plan:
         head_root=fixed("head root"), pack_of_record=[0, 0, 0, 1])
 
 
-PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger}
+def gaps() -> Plan:
+    """Records of kind 2: with lost and known steps, with known ones alone, with lost ones alone."""
+    def state(t: int) -> list[Tensor]:
+        return [Tensor("w", W, F32, [4], f32(t, 1 - t, 0.5 * t, 2))]
+
+    return Plan(
+        name="gaps", points=[canonical_point(U8, [1], bytes([i]), i) for i in range(3)],
+        states=[State(0, [], state(0)),
+                State(3, [(0.5, 1, [2, 1])], state(1), gap=(2, "killed")),
+                State(5, [(0.5, 1, [0]), (0.25, 0.5, [1])], state(2), gap=(0, "checkpoint not written: \u00df")),
+                State(9, [], state(3), gap=(4, "x" * 255)),
+                State(10, [(0.25, 0.5, [0])], state(4))],
+        settings=b'{"algorithm":"example","seed":4}', policy=b'{"largest":4}', packed_records=True)
+
+
+def imported() -> Plan:
+    """Checkpoints that were found as files: no data points, every step between them is lost."""
+    def state(t: int) -> list[Tensor]:
+        return [Tensor("w", W, BF16, [3], b"".join(f32(each)[2:] for each in (t, -t, 0.5)))]
+
+    return Plan(
+        name="imported", points=[],
+        states=[State(0, [], state(0)), State(100, [], state(1), gap=(100, "imported")),
+                State(250, [], state(2), gap=(150, "imported"))],
+        settings=b'{"algorithm":"imported"}', policy=b'{"largest":5}')
+
+
+PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported}

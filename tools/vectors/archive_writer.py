@@ -107,6 +107,33 @@ def lz4_run(raw: bytes, period: int) -> bytes:
             + b"\x50" + raw[-5:])
 
 
+def lz4_block(raw: bytes) -> bytes:
+    """An LZ4 block by the plainest greedy search: the last place where the same four bytes stood."""
+    out, seen, start, at = b"", dict[bytes, int](), 0, 0
+
+    def sequence(literals: bytes, length: int, distance: int) -> bytes:
+        def more(value: int) -> bytes:
+            return bytes([255] * (value // 255) + [value % 255]) if value >= 0 else b""
+
+        token = min(len(literals), 15) << 4 | min(max(length - 4, 0), 15)
+        head = bytes([token]) + more(len(literals) - 15) + literals
+        return head + le(distance, 2) + more(length - 4 - 15) if length else head
+
+    while at < len(raw) - 12:
+        before = seen.get(raw[at:at + 4])
+        seen[raw[at:at + 4]] = at
+        if before is None or at - before > 65535:
+            at += 1
+            continue
+        length = 4
+        while at + length < len(raw) - 5 and raw[before + length] == raw[at + length]:
+            length += 1
+        out += sequence(raw[start:at], length, at - before)
+        at += length
+        start = at
+    return out + sequence(raw[start:], 0, 0)
+
+
 def period_of(raw: bytes) -> int | None:
     if len(raw) < 64:
         return None
@@ -215,11 +242,12 @@ def model_digest(tensors: list[Tensor]) -> bytes:
 
 @dataclass
 class State:
-    """A checkpoint before it is encoded: steps as (learning rate, loss, indices)."""
+    """A checkpoint before it is encoded: steps as (learning rate, loss, indices); a gap as (lost steps, cause)."""
 
     step: int
     steps: list[tuple[float, float, list[int]]]
     tensors: list[Tensor]
+    gap: tuple[int, str] | None = None
 
 
 @dataclass
@@ -239,6 +267,7 @@ class Plan:
     head_size: int = 0
     head_root: bytes = bytes(32)
     pack_of_record: list[int] = field(default_factory=list)
+    packed_records: bool = False  # records are stored as LZ4 blocks
     journal: bytes | None = None
     claims: bytes | None = None
 
@@ -275,7 +304,8 @@ class Writer:
         return change if isinstance(change, bytes) else change(value)
 
     def encode(self, path: str, fields: Fields) -> bytes:
-        changed = [(name, self.change(f"{path}.{name}", value)) for name, value in fields]
+        """Dots at the end of a path tell apart parts of one thing that are encoded one after the other."""
+        changed = [(name, self.change(f"{path.rstrip('.')}.{name}", value)) for name, value in fields]
         self.fields[path] = changed
         return b"".join(value for _, value in changed)
 
@@ -320,7 +350,10 @@ class Writer:
         places, chunks = chunking(tensors, self.plan.chunk_size, self.plan.small_limit)
         chunks = [self.change(f"raw.{sequence}.{i}", each) for i, each in enumerate(chunks)]
         self.chunks.append(chunks)
-        fields: Fields = [("step", le(state.step, 8)), ("step count", le(len(state.steps), 4))]
+        fields: Fields = []
+        if state.gap:
+            fields = [("lost steps", le(state.gap[0], 8)), ("cause", string(state.gap[1]))]
+        fields += [("step", le(state.step, 8)), ("step count", le(len(state.steps), 4))]
         for i, (rate, loss, indices) in enumerate(state.steps):
             fields += [(f"step {i} learning rate", f32(rate)), (f"step {i} loss", f32(loss)),
                        (f"step {i} batch size", le(len(indices), 4)),
@@ -345,72 +378,88 @@ class Writer:
         self.record_bytes: list[bytes] = []
         self.steps: list[int] = []
         self.chunks: list[list[bytes]] = [[]]
-        self.pack_of: dict[bytes, int] = {}
-        self.stored: dict[int, list[bytes]] = {}
-        self.rows: list[tuple[int, int, int]] = []
-        previous, out = bytes(32), b""
+        self.place_of: dict[bytes, tuple[int, int]] = {}
+        self.stored: dict[int, list[tuple[bytes, bytes]]] = {}
+        self.rows: list[tuple[int, int]] = []
+        previous = bytes(32)
+        out = self.encode("records", [("magic", b"polrecs1"), ("suite", le(0, 2)), ("depth", le(0, 2)),
+                                      ("epoch", le(0, 4)), ("archive id", self.archive_id)])
         for sequence in range(len(self.plan.states) + 1):
             body = self.encode(f"record.{sequence}", self._checkpoint(sequence) if sequence else self._opening())
+            kind = 2 if sequence and self.plan.states[sequence - 1].gap else min(sequence, 1)
             record = self.encode(f"header.{sequence}", [
-                ("kind", le(min(sequence, 1), 2)), ("version", le(1, 2)), ("body length", le(len(body), 4)),
+                ("kind", le(kind, 2)), ("version", le(1, 2)), ("body length", le(len(body), 4)),
                 ("sequence", le(sequence, 8)), ("previous", previous)]) + body
             record = self.change(f"recordbytes.{sequence}", record)
             pack = self.plan.pack_of_record[sequence] if self.plan.pack_of_record else 0
-            rows: Fields = []
-            for raw in dict.fromkeys(self.chunks[sequence]):
-                if raw not in self.pack_of:
-                    self.pack_of[raw] = pack
-                    self.stored.setdefault(pack, []).append(raw)
-                i = len(rows) // 2
-                rows += [(f"row {i} id", self.stored_id(raw)), (f"row {i} pack", le(self.pack_of[raw], 4))]
-            envelope = self.encode(f"envelope.{sequence}", [
-                ("version", le(1, 2)), ("suite", le(0, 2)), ("count", le(len(rows) // 2, 4)), *rows, ("after", b"")])
-            header = self.encode(f"recordframe.{sequence}", [
-                ("magic", b"PRF1"), ("record length", le(len(record), 4)), ("envelope length", le(len(envelope), 4))])
-            header += self.change(f"recordframe.{sequence}.crc", crc(header + record + envelope))
-            self.rows.append((len(out), len(record), len(envelope)))
-            out += header + record + envelope
+            distinct = list(dict.fromkeys(self.chunks[sequence]))
+            for raw in distinct:
+                if raw not in self.place_of:
+                    self._store(raw, pack)
+            frame = self._record_frame(sequence, record, self._envelope(sequence, distinct))
+            self.rows.append((len(out), len(frame)))
+            out += frame
             previous = tag("record", record)
             self.record_hashes.append(previous)
             self.record_bytes.append(record)
             self.steps.append(self.plan.states[sequence - 1].step if sequence else 0)
         self.put("records", out + self.change("records.after", b""))
 
+    def _envelope(self, sequence: int, distinct: list[bytes]) -> bytes:
+        places = [self.place_of[raw] for raw in distinct]
+        columns = [[(f"row {i} pack", le(pack, 4)) for i, (pack, _) in enumerate(places)],
+                   [(f"row {i} frame", le(frame, 4)) for i, (_, frame) in enumerate(places)],
+                   [(f"row {i} parent", le(0, 4)) for i in range(len(places))]]
+        return self.change(f"envelopebytes.{sequence}", self.encode(f"envelope.{sequence}", [
+            ("version", le(1, 2)), ("suite", le(0, 2)), ("count", le(len(places), 4)), ("ancestors", le(0, 4)),
+            *(each for column in columns for each in column), ("after", b"")]))
+
+    def _record_frame(self, sequence: int, record: bytes, envelope: bytes) -> bytes:
+        path = f"recordframe.{sequence}"
+        block = lz4_block(record + envelope) if self.plan.packed_records else record + envelope
+        payload = self.encode(f"recordpayload.{sequence}", [
+            ("codec", bytes([self.plan.packed_records])), ("block", block)])
+        header = self.encode(path, [
+            ("magic", b"PRF2"), ("payload length", le(len(payload), 4)), ("record length", le(len(record), 4)),
+            ("envelope length", le(len(envelope), 4)), ("object id", bytes(32))])
+        return header + self.encode(f"{path}.", [("crc", crc(header + payload)), ("reserved", bytes(12))]) + payload
+
     def stored_id(self, raw: bytes) -> bytes:
         return tag("stored-id", self.archive_id, sha(raw))
+
+    def _store(self, raw: bytes, pack: int) -> None:
+        """Appends the frame of a chunk to a pack."""
+        frames = self.stored.setdefault(pack, [])
+        path = f"frame.{pack}.{len(frames)}"
+        self.place_of[raw] = (pack, len(frames))
+        period = period_of(raw)
+        payload = self.encode(f"{path}..", [("payload", lz4_run(raw, period) if period else raw)])
+        header = self.encode(path, [
+            ("magic", b"PC"), ("codec", bytes([1 if period else 0])), ("parameter", b"\0"),
+            ("payload length", le(len(payload), 4)), ("raw length", le(len(raw), 4))])
+        header += self.encode(f"{path}.", [("crc", crc(header + payload))])
+        frames.append((self.stored_id(raw), header + payload))
 
     def _packs(self) -> None:
         if "twice.1" in self.faults:
             self.unused.discard("twice.1")
             self.stored[1].append(self.stored[0][0])
         for number in range(max(self.stored, default=-1) + 1):
+            frames = self.stored.get(number, [])
             out = self.encode(f"pack.{number}", [("magic", b"polpack1"), ("number", le(number, 4)),
                                                  ("reserved", le(0, 4))])
-            rows = []
-            for i, raw in enumerate(self.stored.get(number, [])):
-                path = f"frame.{number}.{i}"
-                period = period_of(raw)
-                payload = self.change(f"{path}.payload", lz4_run(raw, period) if period else raw)
-                header = self.encode(path, [
-                    ("magic", b"PC"), ("codec", bytes([1 if period else 0])), ("parameter", b"\0"),
-                    ("payload length", le(len(payload), 4)), ("raw length", le(len(raw), 4))])
-                frame = header + self.change(f"{path}.crc", crc(header + payload)) + payload
-                rows.append((self.stored_id(raw), len(out), len(frame)))
-                out += frame
-            out += self.change(f"pack.{number}.after", b"")
+            out += b"".join(frame for _, frame in frames) + self.change(f"pack.{number}.after", b"")
             self.put(f"packs/{number:08d}.pack", out)
-            rows.sort()
-            fields: Fields = [("magic", b"polpidx1"), ("number", le(number, 4)), ("count", le(len(rows), 4)),
+            fields: Fields = [("magic", b"polpidx1"), ("number", le(number, 4)), ("count", le(len(frames), 4)),
                               ("pack length", le(len(out), 8))]
-            for i, (identity, offset, length) in enumerate(rows):
-                fields += [(f"row {i} id", identity), (f"row {i} offset", le(offset, 4)),
-                           (f"row {i} length", le(length, 4))]
+            for i, (identity, frame) in enumerate(frames):
+                fields += [(f"row {i} id", identity), (f"row {i} length", le(len(frame), 4))]
             self._table(f"packs/{number:08d}.index", f"index.{number}", fields)
 
     def _table(self, name: str, path: str, fields: Fields) -> None:
         """A table that ends in the CRC of all before."""
         data = self.change(f"{path}.rows", self.encode(path, fields)) + self.change(f"{path}.after", b"")
-        self.put(name, data + self.change(f"{path}.crc", crc(data)))
+        self.put(name, data + self.encode(f"{path}.", [("crc", crc(data))]))
 
     def _tables(self) -> None:
         self.put("settings.json", self.plan.settings)
@@ -420,10 +469,9 @@ class Writer:
         if self.plan.claims is not None:
             self.put("claims.json", self.plan.claims)
         fields: Fields = [("magic", b"polridx1"), ("count", le(len(self.rows), 8))]
-        for i, (offset, record, envelope) in enumerate(self.rows):
+        for i, (offset, length) in enumerate(self.rows):
             fields += [(f"row {i} hash", self.record_hashes[i]), (f"row {i} offset", le(offset, 8)),
-                       (f"row {i} record length", le(record, 4)), (f"row {i} envelope length", le(envelope, 4)),
-                       (f"row {i} step", le(self.steps[i], 8))]
+                       (f"row {i} length", le(length, 4)), (f"row {i} step", le(self.steps[i], 8))]
         self._table("records.index", "recindex", fields)
         fields = [("magic", b"polnorm1"), ("count", le(len(self.rows) - 2, 8))]
         for i in range(2, len(self.rows)):
@@ -489,6 +537,6 @@ class Writer:
             "recordHashes": [each.hex() for each in self.record_hashes],
             "chunks": [[sha(raw).hex() for raw in chunks[:8]] for chunks in self.chunks],
             "chunkCounts": [len(chunks) for chunks in self.chunks],
-            "distinctChunks": len(self.pack_of),
+            "distinctChunks": len(self.place_of),
             "norms": [[each[i:i + 8][::-1].hex() for i in range(0, 32, 8)] for each in norms],
         }

@@ -63,6 +63,7 @@ class Dataset:
 
     def __init__(self, folder: Folder, count: int, root: bytes) -> None:
         self.count = count
+        self.leaves: list[bytes] = []
         previous: list[bytes] = []
         for level, expected in enumerate(tree_levels(count)):
             hashes = self._hashes(folder, f"dataset/tree.{level}", expected)

@@ -15,7 +15,7 @@ from pol_reader.model import model_digest, tensor_digest
 
 from tests.vectors import ROOT, apply, files_of, lay_out, load
 
-NAMES = ("minimal", "rich", "ledger")
+NAMES = ("minimal", "rich", "ledger", "gaps", "imported")
 
 
 class Scratch(unittest.TestCase):
@@ -212,9 +212,14 @@ class WorkedBytes(unittest.TestCase):
                 data += bytes.fromhex(match[2])
             blocks.append(data)
         files, expect = files_of("minimal"), load("valid/minimal.expect.json")
-        self.assertEqual(len(blocks), 3)
-        self.assertEqual(blocks[2], files["seal"])
-        for number, block in ((0, blocks[0]), (2, blocks[1])):
+        self.assertEqual(len(blocks), 8)
+        opening, record, records, frame, envelope, pack, index, seal = blocks
+        self.assertTrue(files["records"].startswith(records))
+        self.assertTrue(files["records"].endswith(frame + record + envelope))
+        self.assertTrue(files["packs/00000000.pack"].startswith(pack))
+        self.assertEqual(files["packs/00000000.index"], index)
+        self.assertEqual(files["seal"], seal)
+        for number, block in ((0, opening), (2, record)):
             self.assertIn(block, files["records"])
             self.assertEqual(sha256(b"pol/v1/record\n", block).hex(), expect["recordHashes"][number])
         for digest in (*expect["recordHashes"], expect["sealDigest"], expect["archiveRoot"], expect["runSeed"]):
