@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archive_plans import B, F32, W, minimal
-from archive_writer import Change, Plan, Tensor, Writer, f32, fixed, le, lz4_run, string
+from archive_plans import B, F32, W, minimal, rich
+from archive_writer import Change, Plan, Tensor, Writer, f32, fixed, le, lz4_literals, lz4_run, string
 
 M, D, U, L, X = "malformed", "damaged", "unsupported", "limit", "missing"
 PACK, INDEX = "packs/00000000.pack", "packs/00000000.index"
@@ -29,12 +29,16 @@ def flip(data: bytes, at: int = 0) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
 
 
+def le_value(data: bytes) -> int:
+    return int.from_bytes(data, "little")
+
+
 def more(data: bytes) -> bytes:
-    return le(int.from_bytes(data, "little") + 1, len(data))
+    return le(le_value(data) + 1, len(data))
 
 
 def less(data: bytes) -> bytes:
-    return le(int.from_bytes(data, "little") - 1, len(data))
+    return le(le_value(data) - 1, len(data))
 
 
 def flipped(data: bytes) -> bytes:
@@ -174,7 +178,7 @@ def file_cases() -> list[Case]:
 def record_file_cases() -> list[Case]:
     r = "records"
     size = len(Writer(minimal()).files[r])
-    frame = "recordframe.1."
+    frame, whole = "recordframe.1.", Writer(rich())
     cases = [
         host("records-cut-file-header", D, r, "cut within the file's header", op="truncate", length=47),
         host("records-cut-header", D, r, "cut within a frame's header", op="truncate", length=60),
@@ -229,6 +233,8 @@ def record_file_cases() -> list[Case]:
             frame + "envelope length", more),
         signed("records-lz4-less", M, r, "one byte fewer than the block holds", base="rich")(
             frame + "envelope length", less),
+        signed("records-lz4-literals", M, r, "an LZ4 block that is longer than what it holds", base="rich")(
+            "recordpayload.1.block", lz4_literals(whole.record_bytes[1] + whole.envelopes[1])),
         signed("records-lz4-255", L, r, "more than 255 times the block", base="rich")(
             frame + "record length", le(60 << 20, 4)),
         signed("records-lz4-cut", M, r, "the last literal is not there", base="rich")(
@@ -263,6 +269,8 @@ def envelope_cases() -> list[Case]:
     return [
         signed("envelope-version", U, r, "version 2")("envelope.1.version", le(2, 2)),
         signed("envelope-suite-1", M, r, "cipher suite 1 in an archive of suite 0")("envelope.1.suite", le(1, 2)),
+        signed("envelope-suite-1-keys", M, r, "cipher suite 1 with keys in an archive of suite 0")(
+            "envelope.1.suite", le(1, 2), ("envelope.1.after", bytes(64))),
         signed("envelope-suite-2", U, r, "cipher suite 2")("envelope.1.suite", le(2, 2)),
         signed("envelope-count-2-31", M, r, "2^31 rows")("envelope.1.count", le(2**31, 4)),
         signed("envelope-count-less", M, r, "a row more than counted")("envelope.1.count", le(1, 4)),
@@ -465,6 +473,8 @@ def pack_cases() -> list[Case]:
     return [
         host("pack-cut", D, PACK, "one byte short", op="truncate", length=first - 1),
         host("pack-appended", D, PACK, "a byte after the last frame", op="append", hex="00"),
+        host("pack-appended-frame", D, PACK, "a frame after the last frame", op="append",
+             hex=Writer(minimal()).files[PACK][16:56].hex()),
         host("pack-empty", D, PACK, "no bytes", op="truncate", length=0),
         host("pack-payload-flipped", D, PACK, "a byte of a payload", op="replace", offset=34, hex="55"),
         host("pack-swapped", D, PACK, "two ranges change places", op="swap", a=[40, 4], b=[44, 4]),
@@ -493,6 +503,8 @@ def pack_cases() -> list[Case]:
             "frame.0.1.raw length", le(len(zeros), 4)),
         signed("frame-raw-more", M, PACK, "one byte more than the block holds")("frame.0.1.raw length", le(257, 4)),
         signed("frame-raw-less", M, PACK, "one byte fewer than the block holds")("frame.0.1.raw length", le(255, 4)),
+        signed("frame-lz4-literals", M, PACK, "an LZ4 block that is longer than what it holds")(
+            "frame.0.1.payload", lz4_literals(bytes(256))),
         signed("frame-lz4-garbage", M, PACK, "a payload that is no LZ4 block")(
             "frame.0.1.payload", bytes([0x10, 0, 0xFF, 0xFF, 0x50]) + bytes(5)),
         signed("frame-lz4-cut", M, PACK, "the last literal is not there")("frame.0.1.payload", zeros[:-1]),
@@ -530,6 +542,8 @@ def pack_cases() -> list[Case]:
         signed("index-length-beyond", M, INDEX, "a frame past the end, within the limit")(
             "index.0.row 0 length", le(65536 + 32, 4)),
         signed("index-length-16", M, INDEX, "a frame without payload")("index.0.row 0 length", le(16, 4)),
+        signed("index-length-16-moved", M, INDEX, "a frame without payload, whose bytes the next one has")(
+            "index.0.row 0 length", le(16, 4), ("index.0.row 1 length", lambda v: le(le_value(v) + 24, 4))),
         signed("index-length-0", M, INDEX, "a frame without bytes")("index.0.row 0 length", le(0, 4)),
         signed("index-length-less", M, INDEX, "one byte fewer than the frame has")("index.0.row 0 length", less),
         signed("index-length-moved", D, PACK, "a byte of a frame counted as the next one's")(

@@ -107,6 +107,12 @@ def lz4_run(raw: bytes, period: int) -> bytes:
             + b"\x50" + raw[-5:])
 
 
+def lz4_literals(raw: bytes) -> bytes:
+    """The LZ4 block that compresses nothing."""
+    extra = len(raw) - 15
+    return b"\xf0" + bytes([255] * (extra // 255) + [extra % 255]) + raw
+
+
 def lz4_block(raw: bytes) -> bytes:
     """An LZ4 block by the plainest greedy search: the last place where the same four bytes stood."""
     out, seen, start, at = b"", dict[bytes, int](), 0, 0
@@ -376,6 +382,7 @@ class Writer:
     def _records(self) -> None:
         self.record_hashes: list[bytes] = []
         self.record_bytes: list[bytes] = []
+        self.envelopes: list[bytes] = []
         self.steps: list[int] = []
         self.chunks: list[list[bytes]] = [[]]
         self.place_of: dict[bytes, tuple[int, int]] = {}
@@ -396,7 +403,8 @@ class Writer:
             for raw in distinct:
                 if raw not in self.place_of:
                     self._store(raw, pack)
-            frame = self._record_frame(sequence, record, self._envelope(sequence, distinct))
+            self.envelopes.append(self._envelope(sequence, distinct))
+            frame = self._record_frame(sequence, record, self.envelopes[-1])
             self.rows.append((len(out), len(frame)))
             out += frame
             previous = tag("record", record)

@@ -73,6 +73,29 @@ class ValidArchives(Scratch):
         self.assertEqual((found.records, found.steps), (3, 2))
         self.assertGreater(found.torn_bytes, 0)
 
+    def test_an_unfinished_archive_is_refused_where_it_cannot_go_on(self) -> None:
+        tables = ("seal", "objects", "norms", "records.index", "packs/00000000.index")
+        files = {name: data for name, data in files_of("minimal").items() if name not in tables}
+        pack = "packs/00000000.pack"
+        for name, altered, code in (
+            ("records", files["records"][:47], "damaged"),
+            ("records", files["records"][:12] + b"\1" + files["records"][13:], "malformed"),  # key epoch
+            ("records", files["records"][:16] + b"\0" + files["records"][17:], "malformed"),  # archive id
+            (pack, files[pack][:-1], "damaged"),
+            (pack, files[pack][:20] + b"\xff\xff\xff\x7f" + files[pack][24:], "limit"),  # a payload's length
+        ):
+            lay_out(files | {name: altered}, self.path)
+            found = self.refusal()
+            assert found is not None
+            self.assertEqual((found.code, found.where), (code, name), found.message)
+
+    def test_a_pack_has_a_largest_size(self) -> None:
+        lay_out(files_of("minimal"), self.path)
+        os.truncate(self.path / "packs/00000000.pack", (1 << 30) + 1)
+        found = self.refusal()
+        assert found is not None
+        self.assertEqual((found.code, found.where), ("limit", "packs/00000000.pack"))
+
     def test_command_line(self) -> None:
         lay_out(files_of("minimal"), self.path)
         self.assertEqual(main([str(self.path), "--json"]), 0)
