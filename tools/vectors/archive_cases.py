@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from archive_bytes import fixed, le, lz4_literals, lz4_run, string
 from archive_plans import B, F32, W, minimal, rich
-from archive_writer import Change, Plan, Tensor, Writer, f32, fixed, le, lz4_literals, lz4_run, string
+from archive_writer import Change, Plan, Tensor, Writer, f32
 
 M, D, U, L, X = "malformed", "damaged", "unsupported", "limit", "missing"
 PACK, INDEX = "packs/00000000.pack", "packs/00000000.index"

@@ -2,7 +2,8 @@
 
 import struct
 
-from archive_writer import Plan, State, Tensor, canonical_point, f32, fixed, le
+from archive_bytes import fixed, le
+from archive_writer import Plan, State, Tensor, canonical_point, f32
 
 W, B, O, R, C = range(5)
 (BOOL, U8, I8, E5M2, E4M3, I16, U16, F16, BF16, I32, U32, F32, I64, U64, F64) = range(1, 16)

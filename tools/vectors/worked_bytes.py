@@ -1,6 +1,7 @@
 """Section 12 of spec/archive.md: bytes of the minimal archive, field by field."""
 
-from archive_writer import Fields, Writer, tag
+from archive_bytes import tag
+from archive_writer import Fields, Writer
 
 START, END = "## 12. Worked bytes\n", "## Changes\n"
 
