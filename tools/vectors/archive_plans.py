@@ -105,4 +105,17 @@ def imported() -> Plan:
         settings=b'{"algorithm":"imported"}', policy=b'{"largest":5}')
 
 
-PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported}
+def encrypted() -> Plan:
+    """Cipher suite 1: two segments, three data points of which the first segment uses two, a claim."""
+    def state(t: int) -> list[Tensor]:
+        return [Tensor("w", W, F32, [8], f32(*(i + 0.5 * t for i in range(8)))),
+                Tensor("v", W, F32, [8], f32(*range(8))), Tensor("m", O, F16, [64], bytes([t, 0x3C]) * 64)]
+
+    return Plan(
+        name="encrypted", points=[canonical_point(U8, [2], bytes([i, 255 - i]), i) for i in range(3)],
+        states=[State(0, [], state(0)), State(1, [(0.5, 2, [0, 2])], state(1)), State(2, [(0.5, 1, [1])], state(2))],
+        settings=b'{"algorithm":"example","seed":6}', policy=b'{"largest":6}', claims=b'{"accuracy":"0.75"}',
+        packed_records=True, key_epoch=3)
+
+
+PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported, "encrypted": encrypted}

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from archive_bytes import crc, fixed, hash_root, hkdf, le, lz4_block, lz4_run, period_of, root, sha, string, tag
+from archive_cipher import CHUNK, CLAIMS, NORMS, POINT, POLICY, RECORD, RECORD_INDEX, SETTINGS, Cipher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 Change = bytes | Callable[[bytes], bytes]
@@ -127,6 +128,15 @@ class State:
     gap: tuple[int, str] | None = None
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """A codec with its parameter; for a delta the (record, chunk) that it is against."""
+
+    codec: int
+    parameter: int
+    parent: tuple[int, int] | None = None
+
+
 @dataclass
 class Plan:
     """All that an archive is a function of, but faults."""
@@ -145,6 +155,10 @@ class Plan:
     head_root: bytes = bytes(32)
     pack_of_record: list[int] = field(default_factory=list)
     packed_records: bool = False  # records are stored as LZ4 blocks
+    key_epoch: int = 0  # not 0: cipher suite 1
+    depth: int = 0
+    # (record, chunk) -> how it is stored, where that is not LZ4 or as it is
+    encodings: dict[tuple[int, int], Encoding] = field(default_factory=dict)
     journal: bytes | None = None
     claims: bytes | None = None
 
@@ -165,6 +179,9 @@ class Writer:
         self.key = plan.key
         self.public = self.key.public_key().public_bytes_raw()
         self.archive_id = fixed(plan.name + " archive id")
+        self.suite = le(1 if plan.key_epoch else 0, 2)
+        self.cipher = (Cipher(self.archive_id, plan.key_epoch, fixed(plan.name + " epoch key"))
+                       if plan.key_epoch else None)
         self._dataset()
         self._records()
         self._packs()
@@ -189,11 +206,33 @@ class Writer:
     def put(self, name: str, data: bytes) -> None:
         self.files[name] = self.change(f"file.{name}", data)
 
+    def seal_object(self, cipher: Cipher, path: str, kind: int, content: bytes, encoded: bytes,
+                    shape: tuple[int, int, int] | None = None) -> tuple[bytes, bytes, bytes]:
+        """Object id, ciphertext and tag, object key; `shape` is codec, parameter, raw length of a chunk's frame."""
+        kind = self.change(f"{path}.object kind", bytes([kind]))[0]
+        identity = self.change(f"{path}.object id", cipher.object_id(kind, content))
+        sealed = cipher.seal(kind, identity, encoded, *(shape or (0, 0, len(encoded))))
+        return identity, self.change(f"{path}.sealed", sealed), cipher.object_key(kind, identity)
+
+    def put_private(self, name: str, kind: int, data: bytes) -> None:
+        """A file that cipher suite 1 encrypts as a whole."""
+        if self.cipher:
+            data = self.change(f"plain.{name}", data)
+            identity, sealed, _ = self.seal_object(self.cipher, f"file.{name}", kind, data, data)
+            data = self.encode(f"file.{name}", [
+                ("magic", b"polencf1"), ("kind", bytes([kind])), ("zeros", bytes(3)), ("length", le(len(data), 4)),
+                ("id", identity)]) + sealed
+        self.put(name, data)
+
     def _dataset(self) -> None:
         salts = [data_salt(bytes(32), i) for i in range(len(self.plan.points))]
         points = [self.change(f"point.{i}", each) for i, each in enumerate(self.plan.points)]
         self.signatures = [data_signature(s, p) for s, p in zip(salts, points)]
         stored = [s + p for s, p in zip(salts, points)]
+        if self.cipher:
+            sealed = [self.seal_object(self.cipher, f"point.{i}", POINT, each, each) for i, each in enumerate(stored)]
+            self.point_keys = [key for _, _, key in sealed]
+            stored = [identity + box for identity, box, _ in sealed]
         offsets = [0]
         for each in stored:
             offsets.append(offsets[-1] + len(each))
@@ -257,11 +296,14 @@ class Writer:
         self.steps: list[int] = []
         self.chunks: list[list[bytes]] = [[]]
         self.place_of: dict[bytes, tuple[int, int]] = {}
+        self.parent_of: dict[bytes, bytes | None] = {}
+        self.object_keys: dict[bytes, bytes] = {}
+        self.record_keys: list[bytes] = []
         self.stored: dict[int, list[tuple[bytes, bytes]]] = {}
         self.rows: list[tuple[int, int]] = []
         previous = bytes(32)
-        out = self.encode("records", [("magic", b"polrecs1"), ("suite", le(0, 2)), ("depth", le(0, 2)),
-                                      ("epoch", le(0, 4)), ("archive id", self.archive_id)])
+        out = self.encode("records", [("magic", b"polrecs1"), ("suite", self.suite), ("depth", le(self.plan.depth, 2)),
+                                      ("epoch", le(self.plan.key_epoch, 4)), ("archive id", self.archive_id)])
         for sequence in range(len(self.plan.states) + 1):
             body = self.encode(f"record.{sequence}", self._checkpoint(sequence) if sequence else self._opening())
             kind = 2 if sequence and self.plan.states[sequence - 1].gap else min(sequence, 1)
@@ -271,9 +313,9 @@ class Writer:
             record = self.change(f"recordbytes.{sequence}", record)
             pack = self.plan.pack_of_record[sequence] if self.plan.pack_of_record else 0
             distinct = list(dict.fromkeys(self.chunks[sequence]))
-            for raw in distinct:
+            for i, raw in enumerate(self.chunks[sequence]):
                 if raw not in self.place_of:
-                    self._store(raw, pack)
+                    self._store(raw, pack, self.plan.encodings.get((sequence, i)))
             self.envelopes.append(self._envelope(sequence, distinct))
             frame = self._record_frame(sequence, record, self.envelopes[-1])
             self.rows.append((len(out), len(frame)))
@@ -285,39 +327,70 @@ class Writer:
         self.put("records", out + self.change("records.after", b""))
 
     def _envelope(self, sequence: int, distinct: list[bytes]) -> bytes:
-        places = [self.place_of[raw] for raw in distinct]
-        columns = [[(f"row {i} pack", le(pack, 4)) for i, (pack, _) in enumerate(places)],
-                   [(f"row {i} frame", le(frame, 4)) for i, (_, frame) in enumerate(places)],
-                   [(f"row {i} parent", le(0, 4)) for i in range(len(places))]]
+        ancestors: list[bytes] = []
+        for raw in distinct:
+            chain, parent = [], self.parent_of[raw]
+            while parent is not None:
+                chain.append(parent)
+                parent = self.parent_of[parent]
+            ancestors += [each for each in reversed(chain) if each not in ancestors]
+        rows = [(f"row {i}", raw) for i, raw in enumerate(distinct)]
+        rows += [(f"ancestor {i}", raw) for i, raw in enumerate(ancestors)]
+        parents = [self.parent_of[raw] for _, raw in rows]
+        columns = [[(f"{name} pack", le(self.place_of[raw][0], 4)) for name, raw in rows],
+                   [(f"{name} frame", le(self.place_of[raw][1], 4)) for name, raw in rows],
+                   [(f"{name} parent", le(0 if parent is None else 1 + ancestors.index(parent), 4))
+                    for (name, _), parent in zip(rows, parents)]]
+        if self.cipher:
+            columns.append([(f"{name} key", self.object_keys[raw]) for name, raw in rows])
         return self.change(f"envelopebytes.{sequence}", self.encode(f"envelope.{sequence}", [
-            ("version", le(1, 2)), ("suite", le(0, 2)), ("count", le(len(places), 4)), ("ancestors", le(0, 4)),
-            *(each for column in columns for each in column), ("after", b"")]))
+            ("version", le(1, 2)), ("suite", self.suite), ("count", le(len(distinct), 4)),
+            ("ancestors", le(len(ancestors), 4)), *(each for column in columns for each in column), ("after", b"")]))
 
     def _record_frame(self, sequence: int, record: bytes, envelope: bytes) -> bytes:
         path = f"recordframe.{sequence}"
         block = lz4_block(record + envelope) if self.plan.packed_records else record + envelope
         payload = self.encode(f"recordpayload.{sequence}", [
             ("codec", bytes([self.plan.packed_records])), ("block", block)])
+        identity = bytes(32)
+        if self.cipher:
+            identity, payload, key = self.seal_object(self.cipher, path, RECORD, payload, payload,
+                                                      (0, 0, len(record) + len(envelope)))
+            self.record_keys.append(key)
         header = self.encode(path, [
             ("magic", b"PRF2"), ("payload length", le(len(payload), 4)), ("record length", le(len(record), 4)),
-            ("envelope length", le(len(envelope), 4)), ("object id", bytes(32))])
+            ("envelope length", le(len(envelope), 4)), ("id", identity)])
         return header + self.encode(f"{path}.", [("crc", crc(header + payload)), ("reserved", bytes(12))]) + payload
 
     def stored_id(self, raw: bytes) -> bytes:
         return tag("stored-id", self.archive_id, sha(raw))
 
-    def _store(self, raw: bytes, pack: int) -> None:
+    def _store(self, raw: bytes, pack: int, encoding: Encoding | None) -> None:
         """Appends the frame of a chunk to a pack."""
         frames = self.stored.setdefault(pack, [])
         path = f"frame.{pack}.{len(frames)}"
-        self.place_of[raw] = (pack, len(frames))
         period = period_of(raw)
-        payload = self.encode(f"{path}..", [("payload", lz4_run(raw, period) if period else raw)])
-        header = self.encode(path, [
-            ("magic", b"PC"), ("codec", bytes([1 if period else 0])), ("parameter", b"\0"),
-            ("payload length", le(len(payload), 4)), ("raw length", le(len(raw), 4))])
+        parent = None
+        if encoding is None:
+            encoding, encoded = Encoding(1 if period else 0, 0), lz4_run(raw, period) if period else raw
+        else:
+            if encoding.parent:
+                parent = self.chunks[encoding.parent[0]][encoding.parent[1]]
+            encoded = filtered(encoding.codec, encoding.parameter, raw, parent)
+        self.place_of[raw], self.parent_of[raw] = (pack, len(frames)), parent
+        payload, identity = self.encode(f"{path}..", [("payload", encoded)]), self.stored_id(raw)
+        first = self.encode(path, [("magic", b"PC"), ("codec", bytes([encoding.codec])),
+                                   ("parameter", bytes([encoding.parameter]))])
+        raw_length = self.change(f"{path}.raw length", le(len(raw), 4))
+        if self.cipher:
+            identity, payload, self.object_keys[raw] = self.seal_object(
+                self.cipher, path, CHUNK, first[2:] + raw_length + payload, payload,
+                (first[2], first[3], int.from_bytes(raw_length, "little")))
+        length = self.change(f"{path}.payload length", le(len(payload), 4))
+        self.fields[path] += [("payload length", length), ("raw length", raw_length)]
+        header = first + length + raw_length
         header += self.encode(f"{path}.", [("crc", crc(header + payload))])
-        frames.append((self.stored_id(raw), header + payload))
+        frames.append((identity, header + payload))
 
     def _packs(self) -> None:
         if "twice.1" in self.faults:
@@ -333,30 +406,32 @@ class Writer:
                               ("pack length", le(len(out), 8))]
             for i, (identity, frame) in enumerate(frames):
                 fields += [(f"row {i} id", identity), (f"row {i} length", le(len(frame), 4))]
-            self._table(f"packs/{number:08d}.index", f"index.{number}", fields)
+            name = f"packs/{number:08d}.index"
+            self.put(name, self._table(f"index.{number}", fields))
 
-    def _table(self, name: str, path: str, fields: Fields) -> None:
+    def _table(self, path: str, fields: Fields) -> bytes:
         """A table that ends in the CRC of all before."""
         data = self.change(f"{path}.rows", self.encode(path, fields)) + self.change(f"{path}.after", b"")
-        self.put(name, data + self.encode(f"{path}.", [("crc", crc(data))]))
+        return data + self.encode(f"{path}.", [("crc", crc(data))])
 
     def _tables(self) -> None:
-        self.put("settings.json", self.plan.settings)
-        self.put("policy.json", self.plan.policy)
+        self.put_private("settings.json", SETTINGS, self.plan.settings)
+        self.put_private("policy.json", POLICY, self.plan.policy)
         if self.plan.journal is not None:
             self.put("journal", self.plan.journal)
         if self.plan.claims is not None:
-            self.put("claims.json", self.plan.claims)
+            self.put_private("claims.json", CLAIMS, self.plan.claims)
         fields: Fields = [("magic", b"polridx1"), ("count", le(len(self.rows), 8))]
         for i, (offset, length) in enumerate(self.rows):
             fields += [(f"row {i} hash", self.record_hashes[i]), (f"row {i} offset", le(offset, 8)),
                        (f"row {i} length", le(length, 4)), (f"row {i} step", le(self.steps[i], 8))]
-        self._table("records.index", "recindex", fields)
+        self.put_private("records.index", RECORD_INDEX, self._table("recindex", fields))
         fields = [("magic", b"polnorm1"), ("count", le(len(self.rows) - 2, 8))]
         for i in range(2, len(self.rows)):
             norms = dict(self.fields[f"record.{i}"])["norms"]
             fields += [(f"row {i - 2} step", le(self.steps[i], 8)), (f"row {i - 2} norms", norms)]
-        self.put("norms", self.encode("norms", fields) + self.change("norms.after", b""))
+        self.norms = self.encode("norms", fields) + self.change("norms.after", b"")
+        self.put_private("norms", NORMS, self.norms)
 
     def _objects_and_seal(self) -> None:
         # A path `unlisted.NAME` drops a row, `extra.NAME` adds one for a file that is not there.
@@ -385,12 +460,13 @@ class Writer:
             self.unused.discard("seal.signer")
             signer = Ed25519PrivateKey.from_private_bytes(fixed("another prover key"))
         seal = self.encode("seal", [
-            ("magic", b"polseal1"), ("version", le(1, 2)), ("suite", le(0, 2)), ("key epoch", le(0, 4)),
+            ("magic", b"polseal1"), ("version", le(1, 2)), ("suite", self.suite), ("key epoch", le(self.plan.key_epoch, 4)),
             ("archive id", self.archive_id), ("archive root", self.archive_root),
             ("record count", le(len(self.rows), 8)), ("step count", le(self.steps[-1], 8)),
             ("model digest", self.model), ("object root", root([b"pol/v1/object\n" + each for each in encoded])),
             ("object count", le(len(encoded), 4)), ("reserved", le(0, 4)),
-            ("norms digest", tag("norms", self.files["norms"])), ("key commitment", bytes(32)),
+            ("norms digest", tag("norms", self.norms)),
+            ("key commitment", self.cipher.commitment if self.cipher else bytes(32)),
             ("final record hash", self.record_hashes[-1]), ("reserved 2", bytes(32)),
             ("prover key", signer.public_key().public_bytes_raw())])
         signature = self.change("seal.signature", signer.sign(b"pol/v1/seal\n" + seal))
