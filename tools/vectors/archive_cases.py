@@ -200,7 +200,7 @@ def record_file_cases() -> list[Case]:
         signed("records-after-header", M, r, "bytes for a frame's header after the last record")(
             "records.after", b"PRF2" + bytes(60)),
         signed("records-magic", M, r, "another magic, CRC renewed")(frame + "magic", b"PRF1"),
-        signed("records-object-id", M, r, "an object id under suite 0")(frame + "id", bytes(31) + b"\1"),
+        signed("records-object-id", M, r, "an object id under suite 0")(frame + "object id", bytes(31) + b"\1"),
         signed("records-reserved", M, r, "reserved bytes")(frame + "reserved", bytes(11) + b"\1"),
         signed("records-payload-length-2-31", L, r, "a payload of 2^31 bytes")(frame + "payload length", le(2**31, 4)),
         signed("records-payload-length-limit", L, r, "a payload of 2^27 + 66 bytes")(

@@ -118,4 +118,4 @@ def encrypted() -> Plan:
         packed_records=True, key_epoch=3)
 
 
-PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported, "encrypted": encrypted}
+PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported}

@@ -209,8 +209,8 @@ class Writer:
     def seal_object(self, cipher: Cipher, path: str, kind: int, content: bytes, encoded: bytes,
                     shape: tuple[int, int, int] | None = None) -> tuple[bytes, bytes, bytes]:
         """Object id, ciphertext and tag, object key; `shape` is codec, parameter, raw length of a chunk's frame."""
-        kind = self.change(f"{path}.object kind", bytes([kind]))[0]
-        identity = self.change(f"{path}.object id", cipher.object_id(kind, content))
+        kind = self.change(f"{path}.sealed kind", bytes([kind]))[0]
+        identity = self.change(f"{path}.identity", cipher.object_id(kind, content))
         sealed = cipher.seal(kind, identity, encoded, *(shape or (0, 0, len(encoded))))
         return identity, self.change(f"{path}.sealed", sealed), cipher.object_key(kind, identity)
 
@@ -221,7 +221,7 @@ class Writer:
             identity, sealed, _ = self.seal_object(self.cipher, f"file.{name}", kind, data, data)
             data = self.encode(f"file.{name}", [
                 ("magic", b"polencf1"), ("kind", bytes([kind])), ("zeros", bytes(3)), ("length", le(len(data), 4)),
-                ("id", identity)]) + sealed
+                ("object id", identity)]) + sealed
         self.put(name, data)
 
     def _dataset(self) -> None:
@@ -359,7 +359,7 @@ class Writer:
             self.record_keys.append(key)
         header = self.encode(path, [
             ("magic", b"PRF2"), ("payload length", le(len(payload), 4)), ("record length", le(len(record), 4)),
-            ("envelope length", le(len(envelope), 4)), ("id", identity)])
+            ("envelope length", le(len(envelope), 4)), ("object id", identity)])
         return header + self.encode(f"{path}.", [("crc", crc(header + payload)), ("reserved", bytes(12))]) + payload
 
     def stored_id(self, raw: bytes) -> bytes:
