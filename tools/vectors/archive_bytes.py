@@ -96,33 +96,6 @@ def lz4_literals(raw: bytes) -> bytes:
     return b"\xf0" + bytes([255] * (extra // 255) + [extra % 255]) + raw
 
 
-def lz4_block(raw: bytes) -> bytes:
-    """An LZ4 block by the plainest greedy search: the last place where the same four bytes stood."""
-    out, seen, start, at = b"", dict[bytes, int](), 0, 0
-
-    def sequence(literals: bytes, length: int, distance: int) -> bytes:
-        def more(value: int) -> bytes:
-            return bytes([255] * (value // 255) + [value % 255]) if value >= 0 else b""
-
-        token = min(len(literals), 15) << 4 | min(max(length - 4, 0), 15)
-        head = bytes([token]) + more(len(literals) - 15) + literals
-        return head + le(distance, 2) + more(length - 4 - 15) if length else head
-
-    while at < len(raw) - 12:
-        before = seen.get(raw[at:at + 4])
-        seen[raw[at:at + 4]] = at
-        if before is None or at - before > 65535:
-            at += 1
-            continue
-        length = 4
-        while at + length < len(raw) - 5 and raw[before + length] == raw[at + length]:
-            length += 1
-        out += sequence(raw[start:at], length, at - before)
-        at += length
-        start = at
-    return out + sequence(raw[start:], 0, 0)
-
-
 def period_of(raw: bytes) -> int | None:
     if len(raw) < 64:
         return None

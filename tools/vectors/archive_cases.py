@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from archive_bytes import fixed, le, lz4_literals, lz4_run, string
-from archive_plans import B, F32, W, minimal, rich
+from archive_plans import B, F32, W, delta, minimal, rich
 from archive_writer import Change, Plan, Tensor, Writer, f32
 
 M, D, U, L, X = "malformed", "damaged", "unsupported", "limit", "missing"
@@ -556,6 +556,78 @@ def pack_cases() -> list[Case]:
     ]
 
 
+def delta_cases() -> list[Case]:
+    """Rows and ancestors of record 3: row 0 has the chain ancestor 1, ancestor 0; row 1 has ancestor 2 alone."""
+    r, second = "records", "packs/00000001.pack"
+    built = Writer(delta())
+    stored = built.chunks[2][4]
+
+    def twice(value: bytes) -> Change:
+        return lambda old: old + value
+
+    table: list[tuple[str, str, str, str, list[tuple[str, Change]]]] = [
+        ("parent-beyond", M, r, "an ancestor more than there are", [("envelope.3.row 0 parent", le(11, 4))]),
+        ("parent-2-32", M, r, "ancestor 2^32 - 2", [("envelope.3.row 0 parent", le(2**32 - 1, 4))]),
+        ("ancestor-itself", M, r, "an ancestor that is its own parent", [("envelope.3.ancestor 0 parent", le(1, 4))]),
+        ("ancestor-cycle", M, r, "an ancestor whose parent stands after it", [
+            ("envelope.3.ancestor 0 parent", le(2, 4))]),
+        ("ancestor-parent-2-32", M, r, "an ancestor with the parent 2^32 - 2", [
+            ("envelope.3.ancestor 9 parent", le(2**32 - 1, 4))]),
+        ("ancestor-unused", M, r, "an ancestor that is nobody's parent", [
+            ("envelope.1.ancestors", le(2, 4)), *((f"envelope.1.ancestor 0 {name}", twice(bytes(4)))
+                                                  for name in ("pack", "frame", "parent"))]),
+        ("depth-1", M, r, "a chain of two where the file says one", [("records.depth", le(1, 2))]),
+        ("depth-0", M, r, "a delta where the file says that there is none", [("records.depth", le(0, 2))]),
+        ("ancestor-pack", X, "packs/00000002.pack", "an ancestor in a pack that is not there", [
+            ("envelope.3.ancestor 0 pack", le(2, 4))]),
+        ("ancestor-pack-limit", L, r, "an ancestor's pack number of nine digits", [
+            ("envelope.3.ancestor 0 pack", le(100_000_000, 4))]),
+        ("ancestor-frame-beyond", X, PACK, "an ancestor that its pack does not have", [
+            ("envelope.3.ancestor 0 frame", le(15, 4))]),
+        ("ancestor-frame", D, second, "another frame of the same length as an ancestor", [
+            ("envelope.3.ancestor 0 frame", le(2, 4))]),
+        ("parents-swapped", D, second, "two deltas of one length exchange their parents", [
+            ("envelope.3.row 4 parent", le(8, 4)), ("envelope.3.row 5 parent", le(7, 4))]),
+        ("parent-length", M, second, "a parent of another length", [
+            ("envelope.3.row 0 parent", le(3, 4)), ("envelope.3.row 1 parent", le(2, 4))]),
+        ("without-parent", M, PACK, "a delta to which the envelope gives no parent", [
+            ("frame.0.13.codec", b"\x11"), ("frame.0.13.parameter", b"\1")]),
+        ("needless-parent", M, PACK, "a stored chunk to which the envelope gives a parent", [
+            ("frame.0.12.codec", b"\0"), ("frame.0.12.parameter", b"\0"), ("frame.0.12.payload", stored)]),
+        ("element-3", M, PACK, "elements of three bytes", [("frame.0.8.parameter", b"\x83")]),
+        ("element-0", M, PACK, "elements of no bytes", [("frame.0.8.parameter", b"\0")]),
+        ("element-multiple", M, PACK, "a raw length that is no multiple of the element", [
+            ("frame.0.9.parameter", b"\x84")]),
+        ("element-other", D, PACK, "elements that are said to be no floats", [("frame.0.9.parameter", b"\2")]),
+        ("planes-length", M, PACK, "a plane longer than it can be", [
+            ("frame.0.9.payload", lambda v: le(84, 4) + v[4:])]),
+        ("planes-after", M, PACK, "a byte after the last plane", [("frame.0.9.payload", lambda v: v + b"\0")]),
+        ("planes-cut", M, PACK, "the last plane lacks a byte", [("frame.0.9.payload", lambda v: v[:-1])]),
+        ("bits-cut", M, PACK, "the last literal is not there", [("frame.0.8.payload", lambda v: v[:-1])]),
+        ("bits-after", M, PACK, "a byte after the LZ4 block", [("frame.0.8.payload", lambda v: v + b"\0")]),
+        ("payload-other", D, PACK, "another difference", [("frame.0.8.payload", lambda v: v[:-1] + b"\x80")]),
+    ]
+    cases = [Case(f"delta-{name}", expect, where, comment, "delta", faults=dict(changes))
+             for name, expect, where, comment, changes in table]
+    return [
+        *cases,
+        signed("filter-constant-length", M, PACK, "two elements", base="delta")("frame.0.3.payload", lambda v: v + v),
+        signed("filter-constant-element", M, PACK, "an element longer than the payload", base="delta")(
+            "frame.0.3.parameter", b"\x88"),
+        signed("filter-constant-other", D, PACK, "another element", base="delta")("frame.0.3.payload", flipped),
+        signed("filter-bits-255", L, PACK, "planes of more than 255 times the LZ4 block", base="delta")(
+            "frame.0.0.payload", b"\xff" * 4 + b"\0"),
+        signed("filter-bits-mask", M, PACK, "more plain planes than the payload holds", base="delta")(
+            "frame.0.0.payload", lambda v: bytes(4) + v[4:]),
+        signed("filter-bits-short", M, PACK, "a payload shorter than the mask", base="delta")(
+            "frame.0.0.payload", lambda v: v[:3]),
+        signed("filter-not-shorter", M, PACK, "planes as long as the chunk", base="delta")(
+            "frame.0.0.payload", lambda v: v + bytes(320 - len(v))),
+        host("delta-ancestor-damaged", D, PACK, "a byte of a frame that others are deltas against", base="delta",
+             op="replace", offset=40, hex="5a5a"),
+    ]
+
+
 def dataset_cases() -> list[Case]:
     points, offsets, tree = "dataset/points", "dataset/offsets", "dataset/tree.0"
     return [
@@ -585,7 +657,7 @@ def dataset_cases() -> list[Case]:
 
 def cases() -> list[Case]:
     every = [*seal_cases(), *table_cases(), *file_cases(), *record_file_cases(), *envelope_cases(),
-             *opening_cases(), *checkpoint_cases(), *gap_cases(), *pack_cases(), *dataset_cases()]
+             *opening_cases(), *checkpoint_cases(), *gap_cases(), *pack_cases(), *delta_cases(), *dataset_cases()]
     names = [each.id for each in every]
     assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
     return every

@@ -11,9 +11,11 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from archive_bytes import crc, fixed, hash_root, hkdf, le, lz4_block, lz4_run, period_of, root, sha, string, tag
+from archive_bytes import crc, fixed, hash_root, hkdf, le, lz4_run, period_of, root, sha, string, tag
 from archive_cipher import CHUNK, CLAIMS, NORMS, POINT, POLICY, RECORD, RECORD_INDEX, SETTINGS, Cipher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from filters import block as lz4_block
+from filters import payload_of
 
 Change = bytes | Callable[[bytes], bytes]
 Fields = list[tuple[str, bytes]]
@@ -376,7 +378,7 @@ class Writer:
         else:
             if encoding.parent:
                 parent = self.chunks[encoding.parent[0]][encoding.parent[1]]
-            encoded = filtered(encoding.codec, encoding.parameter, raw, parent)
+            encoded = payload_of(encoding.codec, encoding.parameter, raw, parent)
         self.place_of[raw], self.parent_of[raw] = (pack, len(frames)), parent
         payload, identity = self.encode(f"{path}..", [("payload", encoded)]), self.stored_id(raw)
         first = self.encode(path, [("magic", b"PC"), ("codec", bytes([encoding.codec])),

@@ -212,7 +212,7 @@ class Archive:
                 digest = named.get((number, position))
                 frame = packs.parse_frame(pack.read(place.offset, place.length), opening.chunk_size, pack.name)
                 if digest is None and not frame.is_delta:
-                    digest = sha256(packs.decode(frame, None, pack.name))
+                    digest = sha256(packs.decode(frame, None, opening.chunk_size, pack.name))
                 if digest is None:
                     continue
                 identity = packs.stored_id(opening.archive_id, digest)
@@ -285,7 +285,7 @@ class Archive:
             raise Refusal("missing", pack.name, f"frame {chain[0].frame} of {len(places)}")
         place = places[chain[0].frame]
         frame = packs.parse_frame(pack.read(place.offset, place.length), self._opened().chunk_size, pack.name)
-        return packs.decode(frame, raw, pack.name)
+        return packs.decode(frame, raw, self._opened().chunk_size, pack.name)
 
     def pieces(self, checkpoint: Checkpoint, tensor: Tensor) -> Iterator[bytes]:
         for chunk, start, end in tensor_pieces(tensor, self._opened().chunk_size):

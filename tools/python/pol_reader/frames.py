@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from .blocks import expand
 from .cursor import Cursor
+from .filters import LZ4, STORED
+from .filters import block as lz4_block
 from .folder import PlainFile
 from .hashing import ZERO, crc32c
 from .records import BODY_LIMIT, HEADER_LENGTH
@@ -75,14 +76,12 @@ def _decoded(payload: bytes, length: int, where: str) -> bytes:
     """Record and envelope from the encoded payload: a codec, then one block for both."""
     cursor = Cursor(payload, where)
     codec = cursor.u8()
-    block = cursor.take(cursor.remaining)
-    if codec > 1:
+    stored = cursor.take(cursor.remaining)
+    if codec not in (STORED, LZ4):
         raise cursor.fail("unsupported", f"record codec {codec}")
-    if codec == 1:
-        return expand(block, length, where)
-    if len(block) != length:
-        raise cursor.fail("malformed", f"{len(block)} stored bytes for {length}")
-    return block
+    if (len(stored) != length) if codec == STORED else (len(stored) >= length):
+        raise cursor.fail("malformed", f"{length} bytes in {len(stored)}")
+    return stored if codec == STORED else lz4_block(stored, length, where)
 
 
 def checked_table(data: bytes, magic: bytes, where: str) -> Cursor:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from .blocks import expand
 from .cursor import Cursor
+from .filters import CODECS, DELTA_PLANES
+from .filters import decode as decode_payload
 from .folder import PlainFile
 from .frames import checked_table
 from .hashing import crc32c, tagged
@@ -12,7 +13,6 @@ from .refusal import Refusal
 PACK_LIMIT = 1 << 30
 FRAME_HEADER = 16
 TAG = 16
-FIRST_DELTA = 16
 
 
 def stored_id(archive_id: bytes, chunk: bytes) -> bytes:
@@ -81,7 +81,7 @@ class Frame:
 
     @property
     def is_delta(self) -> bool:
-        return self.codec >= FIRST_DELTA
+        return self.codec >= DELTA_PLANES
 
 
 def parse_frame(data: bytes, chunk_size: int, where: str) -> Frame:
@@ -94,26 +94,18 @@ def parse_frame(data: bytes, chunk_size: int, where: str) -> Frame:
         raise Refusal("damaged", where, "CRC32C of a frame")
     if magic != b"PC":
         raise cursor.fail("malformed", "no frame")
-    if codec > 1:
+    if codec not in CODECS:
         raise cursor.fail("unsupported", f"codec {codec}")
     if raw_length > chunk_size or payload_length > chunk_size:
         raise cursor.fail("limit", f"a chunk of {raw_length} bytes in {payload_length}, at most {chunk_size}")
-    if parameter != 0 or raw_length == 0 or payload_length == 0 or payload_length != len(payload):
-        raise cursor.fail("malformed", f"frame fields {parameter}, {payload_length}, {raw_length}")
+    if raw_length == 0 or payload_length == 0 or payload_length != len(payload):
+        raise cursor.fail("malformed", f"{payload_length} bytes stated, {len(payload)} there, for {raw_length}")
     return Frame(codec, parameter, raw_length, payload)
 
 
-def decode(frame: Frame, parent: bytes | None, where: str) -> bytes:
+def decode(frame: Frame, parent: bytes | None, chunk_size: int, where: str) -> bytes:
     """Raw bytes of a chunk; `parent` are those that a delta is against."""
-    if frame.is_delta != (parent is not None):
-        raise Refusal("malformed", where, "a delta without a parent, or a parent of what is no delta")
-    if parent is not None and len(parent) != frame.raw_length:
-        raise Refusal("malformed", where, f"a delta of {frame.raw_length} bytes against {len(parent)}")
-    if frame.codec == 1:
-        return expand(frame.payload, frame.raw_length, where)
-    if frame.raw_length != len(frame.payload):
-        raise Refusal("malformed", where, f"{len(frame.payload)} stored bytes for {frame.raw_length}")
-    return frame.payload
+    return decode_payload(frame.codec, frame.parameter, frame.payload, frame.raw_length, parent, chunk_size, where)
 
 
 def scan_pack(pack: PlainFile, chunk_size: int) -> list[FramePlace]:

@@ -15,7 +15,7 @@ from pol_reader.model import model_digest, tensor_digest
 
 from tests.vectors import ROOT, apply, files_of, lay_out, load
 
-NAMES = ("minimal", "rich", "ledger", "gaps", "imported")
+NAMES = ("minimal", "rich", "ledger", "gaps", "imported", "delta")
 
 
 class Scratch(unittest.TestCase):
