@@ -16,6 +16,16 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
     package static let limit = Code("limit")
     /// The operating system or the server failed.
     package static let io = Code("io")
+    /// A key or a grant of another archive.
+    package static let otherArchive = Code("otherArchive")
+    /// A key or a grant of another key epoch.
+    package static let otherEpoch = Code("otherEpoch")
+    /// A grant for another seal over the archive.
+    package static let otherSeal = Code("otherSeal")
+    /// A key that is not the one that the seal commits to.
+    package static let wrongKey = Code("wrongKey")
+    /// The grant holds no key for what is asked for.
+    package static let outsideGrant = Code("outsideGrant")
     /// Somebody else holds the lock.
     package static let locked = Code("locked")
   }
