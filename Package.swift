@@ -73,7 +73,8 @@ let package = Package(
     .executableTarget(
       name: "pol-bench",
       dependencies: [
-        "ProofRecording", "Reexecution", "ProofArchive", "Cryptography", "ProofPrimitives",
+        "ProofRecording", "Reexecution", "ProofArchive", "ChunkStorage", "Cryptography",
+        "ProofPrimitives",
       ],
       swiftSettings: strict),
 
@@ -103,7 +104,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ChunkStorageTests",
-      dependencies: ["ChunkStorage", "ProofPrimitives", "ProofTestSupport"],
+      dependencies: ["ChunkStorage", "CKernels", "ProofPrimitives", "ProofTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ProofVerificationTests",

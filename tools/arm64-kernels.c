@@ -1,7 +1,7 @@
 // Prints bits of a deterministic workload; tools/test-arm64 compares them between processors.
 //
-// Covers every kernel: products of odd sizes, the elementary functions over all exponents, and a
-// small training that strings the kernels together as the reference trainer does.
+// Covers every kernel: products of odd sizes, the elementary functions over all exponents, filters of
+// chunks, and a small training that strings the kernels together as the reference trainer does.
 #pragma STDC FP_CONTRACT OFF
 
 #include <stdio.h>
@@ -149,6 +149,44 @@ static void stored_nan(void) {
   printf("\n");
 }
 
+static uint64_t hash_bytes(const uint8_t *bytes, size_t count) {
+  uint64_t sum = 14695981039346656037u;
+  for (size_t i = 0; i < count; i++) sum = (sum ^ bytes[i]) * 1099511628211u;
+  return sum;
+}
+
+// Every element size and map, on whole tiles and a rest.
+static void filters(void) {
+  enum { COUNT = 1543, STRIDE = COUNT / 8 + 5 };
+  static uint8_t raw[COUNT * 8], parent[COUNT * 8], back[COUNT * 8], tail[64], planes[64 * STRIDE];
+  for (size_t i = 0; i < sizeof raw; i++) {
+    raw[i] = (uint8_t)next_word();
+    parent[i] = (uint8_t)next_word();
+  }
+  for (size_t size = 1; size <= 8; size *= 2) {
+    for (pol_filter_map map = POL_MAP_PLAIN; map <= POL_MAP_DELTA_FLOAT; map++) {
+      const uint8_t *places[64];
+      memset(planes, 0, sizeof planes);
+      memset(tail, 0, sizeof tail);
+      pol_filter_bits(size, map, COUNT, raw, parent, planes, STRIDE, tail);
+      printf(
+          "filter %zu %d %016llx %016llx", size, (int)map,
+          (unsigned long long)hash_bytes(planes, sizeof planes),
+          (unsigned long long)hash_bytes(tail, sizeof tail));
+      for (size_t plane = 0; plane < 8 * size; plane++) places[plane] = planes + plane * STRIDE;
+      pol_unfilter_bits(size, map, COUNT, places, tail, parent, back);
+      int differs = memcmp(back, raw, COUNT * size) != 0;
+      pol_filter_bytes(size, map, COUNT, raw, parent, planes);
+      printf(" %016llx", (unsigned long long)hash_bytes(planes, COUNT * size));
+      for (size_t plane = 0; plane < size; plane++) places[plane] = planes + plane * COUNT;
+      pol_unfilter_bytes(size, map, COUNT, places, parent, back);
+      differs |= memcmp(back, raw, COUNT * size) != 0;
+      printf(" %s\n", differs ? "comes back changed" : "comes back");
+      if (differs) exit(4);
+    }
+  }
+}
+
 int main(int count, char **arguments) {
   if (count > 1 && strcmp(arguments[1], "portable") == 0) pol_kernels_force_portable(1);
   if (count > 1 && strcmp(arguments[1], "avx2") == 0 && !pol_kernels_use_avx2()) return 2;
@@ -160,5 +198,6 @@ int main(int count, char **arguments) {
   training(0);
   training(1);
   stored_nan();
+  filters();
   return 0;
 }

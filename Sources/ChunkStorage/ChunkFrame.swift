@@ -1,63 +1,62 @@
 internal import CKernels
-internal import CLZ4
 internal import ProofPrimitives
 
-/// A chunk as it is stored: header, then the payload as the codec left it (`spec/archive.md` §5.1).
+/// A chunk as it is stored: header, then the payload (`spec/filters.md` §2).
+///
+/// The header and its checksum know nothing of the codec: between encoding a chunk and framing it, the
+/// payload may be encrypted.
 package enum ChunkFrame {
   package static let headerByteCount = 16
   /// The largest chunk size that an archive may declare: what one decode allocates at most.
   package static let rawByteLimit = 1 << 20
 
   private static let magic: UInt16 = 0x4350
-  private static let codecStored: UInt8 = 0
-  private static let codecLZ4: UInt8 = 1
-  /// One LZ4 sequence byte yields at most 255 bytes, so no block grows by more.
-  private static let expansionLimit = 255
 
-  /// Filters nothing yet: LZ4 when it makes the chunk smaller, the raw bytes otherwise.
-  package static func encode(_ raw: UnsafeRawBufferPointer) -> [UInt8] {
-    precondition(!raw.isEmpty && raw.count <= rawByteLimit)
-    // One byte less than the raw size: a block that does not fit there is not worth having.
-    let payload = [UInt8](unsafeUninitializedCapacity: raw.count) { out, count in
-      let written = LZ4_compress_default(
-        raw.baseAddress, out.baseAddress, Int32(raw.count), Int32(raw.count - 1))
-      count = max(0, Int(written))
-    }
-    if payload.isEmpty {
-      return frame(codec: codecStored, rawByteCount: raw.count, payload: Array(raw))
-    }
-    return frame(codec: codecLZ4, rawByteCount: raw.count, payload: payload)
+  /// What one frame holds, its checksum compared. The payload is as it was stored.
+  package struct Content: Sendable {
+    package let codec: ChunkCodec
+    package let parameter: UInt8
+    package let rawByteCount: Int
+    package let storedPayload: ArraySlice<UInt8>
   }
 
-  private static func frame(codec: UInt8, rawByteCount: Int, payload: [UInt8]) -> [UInt8] {
+  /// The whole frame.
+  package static func bytes(
+    codec: ChunkCodec, parameter: UInt8, rawByteCount: Int, storedPayload: [UInt8]
+  ) -> [UInt8] {
     var writer = ByteWriter()
     writer.u16(magic)
-    writer.u8(codec)
-    writer.u8(0)
-    writer.u32(UInt32(payload.count))
+    writer.u8(codec.rawValue)
+    writer.u8(parameter)
+    writer.u32(UInt32(storedPayload.count))
     writer.u32(UInt32(rawByteCount))
-    writer.u32(crc32c(payload, after: crc32c(writer.bytes)))
-    writer.raw(payload)
-    return writer.bytes
+    writer.u32(crc32c(storedPayload, after: crc32c(writer.bytes)))
+    return [UInt8](unsafeUninitializedCapacity: headerByteCount + storedPayload.count) {
+      out, count in
+      count = out.initialize(fromContentsOf: writer.bytes)
+      count += out[count...].initialize(fromContentsOf: storedPayload) - count
+    }
   }
 
   /// How long the frame with this header is, which is not checked yet; `.limit` above `rawLimit`.
+  ///
+  /// - Parameter tagByteCount: What encryption adds to each payload.
   package static func frameByteCount(
-    header bytes: [UInt8], rawLimit: Int = rawByteLimit, at place: String
+    header bytes: [UInt8], rawLimit: Int = rawByteLimit, tagByteCount: Int = 0, at place: String
   ) throws(StorageError) -> Int {
     let header = try Header(bytes, at: place)
-    guard header.payloadByteCount <= rawLimit else {
-      throw tooLarge(place, header.payloadByteCount, rawLimit)
+    guard header.payloadByteCount <= rawLimit + tagByteCount else {
+      throw tooLarge(place, header.payloadByteCount, rawLimit + tagByteCount)
     }
     return headerByteCount + header.payloadByteCount
   }
 
-  /// The raw bytes of one whole frame. Allocates at most `rawLimit`.
+  /// The content of one whole frame.
   ///
   /// The checksum is compared before anything that it covers is believed (`spec/archive.md` §8).
-  package static func decode(
-    _ frame: [UInt8], rawLimit: Int, at place: String
-  ) throws(StorageError) -> [UInt8] {
+  package static func parse(
+    _ frame: [UInt8], rawLimit: Int = rawByteLimit, tagByteCount: Int = 0, at place: String
+  ) throws(StorageError) -> Content {
     let header = try Header(frame, at: place)
     let payload = frame[headerByteCount...]
     let crc = crc32c(payload, after: crc32c(frame[0..<12]))
@@ -65,47 +64,37 @@ package enum ChunkFrame {
       throw damaged(place, "the checksum does not match")
     }
     guard header.hasMagic else { throw malformed(place, "there is no chunk frame") }
-    guard header.codec <= codecLZ4 else {
+    guard let codec = ChunkCodec(rawValue: header.codec) else {
       throw StorageError(
         .unsupported, at: place, "codec \(header.codec) is not known to this version",
         remedy: "read it with a newer pol")
     }
-    let largest = max(header.rawByteCount, header.payloadByteCount)
+    let largest = max(header.rawByteCount, header.payloadByteCount - tagByteCount)
     guard largest <= rawLimit else { throw tooLarge(place, largest, rawLimit) }
-    guard header.parameter == 0, header.payloadByteCount == payload.count,
-      header.payloadByteCount >= 1, header.rawByteCount >= 1
-    else { throw malformed(place, "the frame's parameter or lengths are not valid") }
-    switch header.codec {
-    case codecStored:
-      guard header.rawByteCount == header.payloadByteCount else {
-        throw malformed(place, "a stored chunk has two lengths")
-      }
-      return Array(payload)
-    default:
-      guard header.rawByteCount > header.payloadByteCount else {
-        throw malformed(place, "the lengths are not those of an LZ4 block")
-      }
-      guard header.rawByteCount <= header.payloadByteCount * expansionLimit else {
-        throw tooLarge(place, header.rawByteCount, header.payloadByteCount * expansionLimit)
-      }
-      return try decompress(payload, count: header.rawByteCount, at: place)
-    }
+    guard header.payloadByteCount == payload.count, payload.count > tagByteCount,
+      header.rawByteCount >= 1
+    else { throw malformed(place, "the frame's lengths are not valid") }
+    return Content(
+      codec: codec, parameter: header.parameter, rawByteCount: header.rawByteCount,
+      storedPayload: payload)
   }
 
-  private static func decompress(
-    _ payload: ArraySlice<UInt8>, count: Int, at place: String
+  /// One frame in the clear: LZ4 when it makes the chunk smaller, the raw bytes otherwise.
+  package static func encode(_ raw: UnsafeRawBufferPointer) -> [UInt8] {
+    let encoding = ChunkEncoder().encode(raw, as: .byte, codec: .lz4)
+    return bytes(
+      codec: encoding.codec, parameter: encoding.parameter, rawByteCount: encoding.rawByteCount,
+      storedPayload: encoding.payload)
+  }
+
+  /// The raw bytes of one whole frame in the clear that is no delta. Allocates at most `rawLimit`.
+  package static func decode(
+    _ frame: [UInt8], rawLimit: Int, at place: String
   ) throws(StorageError) -> [UInt8] {
-    var written: Int32 = -1
-    let raw = [UInt8](unsafeUninitializedCapacity: count) { out, initialized in
-      written = payload.withUnsafeBytes {
-        LZ4_decompress_safe($0.baseAddress, out.baseAddress, Int32($0.count), Int32(count))
-      }
-      initialized = max(0, Int(written))
-    }
-    guard Int(written) == count else {
-      throw malformed(place, "the LZ4 block is not \(count) bytes long when decoded")
-    }
-    return raw
+    let content = try parse(frame, rawLimit: rawLimit, at: place)
+    return try ChunkDecoder().decode(
+      codec: content.codec, parameter: content.parameter, payload: content.storedPayload,
+      rawByteCount: content.rawByteCount, rawLimit: rawLimit, at: place)
   }
 
   private struct Header {
@@ -131,18 +120,18 @@ package enum ChunkFrame {
     }
   }
 
-  private static func damaged(_ place: String, _ message: String) -> StorageError {
+  static func damaged(_ place: String, _ message: String) -> StorageError {
     StorageError(
       .damaged, at: place, message, remedy: "fetch the archive again or use another copy")
   }
 
-  private static func tooLarge(_ place: String, _ found: Int, _ limit: Int) -> StorageError {
+  static func tooLarge(_ place: String, _ found: Int, _ limit: Int) -> StorageError {
     StorageError(
       .limit, at: place, "a chunk claims \(found) bytes, the limit is \(limit)",
       remedy: "this archive was not written by pol; do not use it")
   }
 
-  private static func malformed(_ place: String, _ message: String) -> StorageError {
+  static func malformed(_ place: String, _ message: String) -> StorageError {
     StorageError(
       .malformed, at: place, message, remedy: "fetch the archive again or use another copy")
   }

@@ -4,11 +4,16 @@ import ProofPrimitives
 /// Measurements that need the modules themselves; `tools/bench` runs it and writes the table.
 @main struct Main {
   static func main() throws {
-    guard CommandLine.arguments.count == 3, CommandLine.arguments[1] == "record" else {
-      print("usage: pol-bench record FOLDER   (prints one JSON document)")
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments == ["filters"] {
+      print(try FilterBenchmark().run().encodedText)
+      return
+    }
+    guard arguments.count == 2, arguments[0] == "record" else {
+      print("usage: pol-bench record FOLDER | filters   (prints one JSON document)")
       exit(64)
     }
-    let folder = CommandLine.arguments[2]
+    let folder = arguments[1]
     let digits = RecordingBenchmark(
       layers: [64, 128, 10], batchSize: 32, steps: 2000, every: 5, repetitions: 3, folder: folder)
     let larger = RecordingBenchmark(
