@@ -12,7 +12,7 @@ ROW = 41
 
 
 class GrantRefusal(Exception):
-    """A grant that is whole and cannot serve: `code` is an error of encryption.md §7."""
+    """A grant that is whole and cannot serve: `code` is an error of encryption.md §9."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
