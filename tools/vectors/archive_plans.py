@@ -151,4 +151,4 @@ def delta() -> Plan:
         encodings=encodings, pack_of_record=[0, 0, 0, 1], packed_records=True)
 
 
-PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported, "delta": delta}
+PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported, "delta": delta, "encrypted": encrypted}

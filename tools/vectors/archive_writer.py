@@ -495,5 +495,6 @@ class Writer:
             "chunks": [[sha(raw).hex() for raw in chunks[:8]] for chunks in self.chunks],
             "chunkCounts": [len(chunks) for chunks in self.chunks],
             "distinctChunks": len(self.place_of),
+            **({"epochKey": self.cipher.epoch_key.hex(), "keyEpoch": self.cipher.epoch} if self.cipher else {}),
             "norms": [[each[i:i + 8][::-1].hex() for i in range(0, 32, 8)] for each in norms],
         }

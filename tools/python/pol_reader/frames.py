@@ -1,5 +1,6 @@
 """The `records` file and tables that end in a CRC (spec/archive.md §5.4, §6)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .cursor import Cursor
@@ -43,16 +44,24 @@ def read_records_header(file: PlainFile) -> RecordsHeader:
 
 @dataclass(frozen=True)
 class RecordFrame:
-    """A record and its envelope, as one frame of `records` holds them."""
+    """One frame of `records`, whole; what it holds is encoded and, under suite 1, encrypted."""
 
     offset: int
     length: int
-    record: bytes
-    envelope: bytes
+    object_id: bytes
+    payload: bytes
+    record_length: int
+    envelope_length: int
+
+    def opened(self, open_payload: Callable[[bytes, bytes, int], bytes], where: str) -> tuple[bytes, bytes]:
+        """Record and envelope; `open_payload` takes payload, object id and raw length."""
+        length = self.record_length + self.envelope_length
+        both = _decoded(open_payload(self.payload, self.object_id, length), length, where)
+        return both[:self.record_length], both[self.record_length:]
 
 
 def read_record_frame(file: PlainFile, offset: int, header: RecordsHeader) -> RecordFrame:
-    """Stated maxima, then the file's length, then the CRC, then what the bytes say (§5.4, §8)."""
+    """Stated maxima, then the file's length, then the CRC, then the fields (§5.4, §8)."""
     cursor = Cursor(file.read(offset, FRAME_HEADER), file.name)
     magic, payload_length, record_length, envelope_length = cursor.take(4), cursor.u32(), cursor.u32(), cursor.u32()
     object_id, crc, reserved = cursor.digest(), cursor.u32(), cursor.take(12)
@@ -66,10 +75,9 @@ def read_record_frame(file: PlainFile, offset: int, header: RecordsHeader) -> Re
         raise cursor.fail("malformed", "no record's frame")
     if any(reserved):
         raise cursor.fail("malformed", "reserved bytes")
-    if object_id != ZERO:
+    if header.suite == 0 and object_id != ZERO:
         raise cursor.fail("malformed", "an object id under cipher suite 0")
-    both = _decoded(payload, record_length + envelope_length, file.name)
-    return RecordFrame(offset, FRAME_HEADER + payload_length, both[:record_length], both[record_length:])
+    return RecordFrame(offset, FRAME_HEADER + payload_length, object_id, payload, record_length, envelope_length)
 
 
 def _decoded(payload: bytes, length: int, where: str) -> bytes:

@@ -84,8 +84,8 @@ class Frame:
         return self.codec >= DELTA_PLANES
 
 
-def parse_frame(data: bytes, chunk_size: int, where: str) -> Frame:
-    """The CRC, then the fields, of exactly one frame (§5.1)."""
+def parse_frame(data: bytes, chunk_size: int, overhead: int, where: str) -> Frame:
+    """The CRC, then the fields, of exactly one frame (§5.1); `overhead` is what encryption adds to a payload."""
     cursor = Cursor(data, where)
     magic, codec, parameter = cursor.take(2), cursor.u8(), cursor.u8()
     payload_length, raw_length, crc = cursor.u32(), cursor.u32(), cursor.u32()
@@ -96,9 +96,9 @@ def parse_frame(data: bytes, chunk_size: int, where: str) -> Frame:
         raise cursor.fail("malformed", "no frame")
     if codec not in CODECS:
         raise cursor.fail("unsupported", f"codec {codec}")
-    if raw_length > chunk_size or payload_length > chunk_size:
+    if raw_length > chunk_size or payload_length > chunk_size + overhead:
         raise cursor.fail("limit", f"a chunk of {raw_length} bytes in {payload_length}, at most {chunk_size}")
-    if raw_length == 0 or payload_length == 0 or payload_length != len(payload):
+    if raw_length == 0 or payload_length <= overhead or payload_length != len(payload):
         raise cursor.fail("malformed", f"{payload_length} bytes stated, {len(payload)} there, for {raw_length}")
     return Frame(codec, parameter, raw_length, payload)
 
