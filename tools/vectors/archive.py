@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import archive_cases  # noqa: E402
+import archive_grants  # noqa: E402
 import dataset_cases  # noqa: E402
 import worked_bytes  # noqa: E402
 from archive_plans import PLANS  # noqa: E402
@@ -61,9 +62,9 @@ def runs(old: bytes, new: bytes) -> list[tuple[int, int]]:
     return found
 
 
-def refusals(valid: dict[str, Writer]) -> list[dict[str, object]]:
+def refusals(cases: list[archive_cases.Case], valid: dict[str, Writer]) -> bytes:
     rows: list[dict[str, object]] = []
-    for case in archive_cases.cases():
+    for case in cases:
         base = valid[case.base].files
         if case.ops is None:
             built = Writer(case.plan or PLANS[case.base](), case.faults).files
@@ -75,7 +76,14 @@ def refusals(valid: dict[str, Writer]) -> list[dict[str, object]]:
             ops = case.ops
         rows.append({"id": case.id, "comment": case.comment, "base": case.base, "edits": ops, "expect": case.expect,
                      "where": case.where})
-    return rows
+    names = [each.id for each in cases]
+    assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
+    return lines(rows)
+
+
+def lines(rows: list[dict[str, object]]) -> bytes:
+    text = ",\n".join(json.dumps(each) for each in rows)
+    return f"[\n{text}\n]\n".encode()
 
 
 def build() -> dict[Path, bytes]:
@@ -85,8 +93,9 @@ def build() -> dict[Path, bytes]:
         for file, data in writer.files.items():
             files[VECTORS / "valid" / f"{name}.pol" / file] = data
         files[VECTORS / "valid" / f"{name}.expect.json"] = text(writer.expect())
-    lines = ",\n".join(json.dumps(each) for each in refusals(valid))
-    files[VECTORS / "refusals.json"] = f"[\n{lines}\n]\n".encode()
+    files[VECTORS / "refusals.json"] = refusals(archive_cases.cases(), valid)
+    files[VECTORS / "encrypted-refusals.json"] = refusals(archive_grants.cases(), valid)
+    files[VECTORS / "grants.json"] = lines(archive_grants.grants())
     files[VECTORS / "dataset.json"] = text(dataset_cases.dataset())
     files[VECTORS / "models.json"] = text(dataset_cases.models())
     spec = ROOT / "spec" / "archive.md"

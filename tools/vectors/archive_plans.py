@@ -2,7 +2,8 @@
 
 import struct
 
-from archive_writer import Plan, State, Tensor, canonical_point, f32, fixed, le
+from archive_bytes import fixed, le
+from archive_writer import Encoding, Plan, State, Tensor, canonical_point, f32
 
 W, B, O, R, C = range(5)
 (BOOL, U8, I8, E5M2, E4M3, I16, U16, F16, BF16, I32, U32, F32, I64, U64, F64) = range(1, 16)
@@ -57,7 +58,8 @@ def rich() -> Plan:
                 State(3, [(0.1, 3.0, [5]), (0.05, float("inf"), [256, 255, 254])], state(3)),
                 State(4, [(0.05, 1.0, [9, 8])], state(4, last=True))],
         settings=b'{"algorithm":"example","seed":2}', policy='{"largest":2,"note":"\u00e4"}'.encode(),
-        journal=b'{"at":"2024-01-01T00:00:00Z","event":"opened"}\n', claims=b'{"accuracy":"0.5"}')
+        journal=b'{"at":"2024-01-01T00:00:00Z","event":"opened"}\n', claims=b'{"accuracy":"0.5"}',
+        packed_records=True)
 
 
 def ledger() -> Plan:
@@ -76,4 +78,77 @@ def ledger() -> Plan:
         head_root=fixed("head root"), pack_of_record=[0, 0, 0, 1])
 
 
-PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger}
+def gaps() -> Plan:
+    """Records of kind 2: with lost and known steps, with known ones alone, with lost ones alone."""
+    def state(t: int) -> list[Tensor]:
+        return [Tensor("w", W, F32, [4], f32(t, 1 - t, 0.5 * t, 2))]
+
+    return Plan(
+        name="gaps", points=[canonical_point(U8, [1], bytes([i]), i) for i in range(3)],
+        states=[State(0, [], state(0)),
+                State(3, [(0.5, 1, [2, 1])], state(1), gap=(2, "killed")),
+                State(5, [(0.5, 1, [0]), (0.25, 0.5, [1])], state(2), gap=(0, "checkpoint not written: \u00df")),
+                State(9, [], state(3), gap=(4, "x" * 255)),
+                State(10, [(0.25, 0.5, [0])], state(4))],
+        settings=b'{"algorithm":"example","seed":4}', policy=b'{"largest":4}', packed_records=True)
+
+
+def imported() -> Plan:
+    """Checkpoints that were found as files: no data points, every step between them is lost."""
+    def state(t: int) -> list[Tensor]:
+        return [Tensor("w", W, BF16, [3], b"".join(f32(each)[2:] for each in (t, -t, 0.5)))]
+
+    return Plan(
+        name="imported", points=[],
+        states=[State(0, [], state(0)), State(100, [], state(1), gap=(100, "imported")),
+                State(250, [], state(2), gap=(150, "imported"))],
+        settings=b'{"algorithm":"imported"}', policy=b'{"largest":5}')
+
+
+def encrypted() -> Plan:
+    """Cipher suite 1: two segments, three data points of which the first segment uses two, a claim."""
+    def state(t: int) -> list[Tensor]:
+        return [Tensor("w", W, F32, [8], f32(*(i + 0.5 * t for i in range(8)))),
+                Tensor("v", W, F32, [8], f32(*range(8))), Tensor("m", O, F16, [64], bytes([t, 0x3C]) * 64)]
+
+    return Plan(
+        name="encrypted", points=[canonical_point(U8, [2], bytes([i, 255 - i]), i) for i in range(3)],
+        states=[State(0, [], state(0)), State(1, [(0.5, 2, [0, 2])], state(1)), State(2, [(0.5, 1, [1])], state(2))],
+        settings=b'{"algorithm":"example","seed":6}', policy=b'{"largest":6}', claims=b'{"accuracy":"0.75"}',
+        packed_records=True, key_epoch=3)
+
+
+def delta() -> Plan:
+    """Every codec but those of `minimal`, chains of up to two deltas, across packs."""
+    def state(t: int) -> list[Tensor]:
+        def moved(first: float, count: int) -> tuple[float, ...]:
+            return tuple(first + i % 9 * 0.25 + (t * 2**-12 if i % 5 else 0) for i in range(count))
+
+        return [
+            Tensor("all", W, F32, [80], f32(*moved(1, 80))),
+            Tensor("bf", W, BF16, [83], b"".join(f32(each)[2:] for each in moved(-1 - t / 64, 83))),
+            Tensor("equal", W, F32, [16], f32(0.5 + t) * 16),
+            Tensor("double", W, F64, [40], struct.pack("<40d", *moved(0.25, 40))),
+            Tensor("bytes", B, U8, [96], bytes((i // 12 + t * (i == 40)) % 256 for i in range(96))),
+            Tensor("twin", B, U8, [96], bytes((i // 12 + (i == t)) % 256 for i in range(96))),
+            Tensor("words", O, U16, [48], b"".join(le(1000 + i // 8 + (t if i > 20 else 0), 2) for i in range(48))),
+            Tensor("long", O, I64, [16], b"".join(le(2**40 + i // 4, 8) for i in range(16))),
+        ]
+
+    # Chunks of a record: weights all, bf, double, equal; buffers bytes, twin; optimizer long, words.
+    encodings = {
+        (1, 0): Encoding(3, 0x84), (1, 1): Encoding(3, 0x82), (1, 2): Encoding(3, 0x88), (1, 3): Encoding(2, 0x84),
+        (1, 4): Encoding(3, 1), (1, 5): Encoding(17, 1, (1, 4)), (1, 6): Encoding(3, 8), (1, 7): Encoding(3, 2),
+        (2, 0): Encoding(17, 0x84, (1, 0)), (2, 1): Encoding(16, 0x82, (1, 1)), (2, 2): Encoding(16, 0x88, (1, 2)),
+        (2, 3): Encoding(2, 4), (2, 4): Encoding(17, 1, (1, 4)), (2, 5): Encoding(0, 0), (2, 7): Encoding(16, 2, (1, 7)),
+        (3, 0): Encoding(17, 0x84, (2, 0)), (3, 1): Encoding(17, 0x82, (1, 1)), (3, 2): Encoding(17, 0x88, (2, 2)),
+        (3, 4): Encoding(17, 1, (2, 4)), (3, 5): Encoding(17, 1, (2, 5)), (3, 7): Encoding(17, 2, (2, 7)),
+    }
+    return Plan(
+        name="delta", points=[canonical_point(U8, [1], bytes([i]), i) for i in range(2)],
+        states=[State(0, [], state(0)), State(1, [(0.5, 1, [1])], state(1)), State(2, [(0.5, 1, [0])], state(2))],
+        settings=b'{"algorithm":"example","seed":5}', policy=b'{"largest":6}', small_limit=16, depth=2,
+        encodings=encodings, pack_of_record=[0, 0, 0, 1], packed_records=True)
+
+
+PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported, "delta": delta, "encrypted": encrypted}

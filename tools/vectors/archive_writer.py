@@ -2,118 +2,25 @@
 
 Every file is put together from named fields, and whatever is derived (a length, a CRC, a hash, a signature) is derived
 from the bytes as they stand. A *fault* replaces the bytes of one field by name; everything above it is then hashed and
-signed again, so that the fault alone is wrong. LZ4 blocks are written by hand: no library's version shows in the bytes.
+signed again, so that the fault alone is wrong.
 """
 
-import hashlib
 import hmac
 import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from archive_bytes import crc, fixed, hash_root, hkdf, le, lz4_run, period_of, root, sha, string, tag
+from archive_cipher import CHUNK, CLAIMS, NORMS, POINT, POLICY, RECORD, RECORD_INDEX, SETTINGS, Cipher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from filters import block as lz4_block
+from filters import payload_of
 
 Change = bytes | Callable[[bytes], bytes]
 Fields = list[tuple[str, bytes]]
 
 SIZES = {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 2, 7: 2, 8: 2, 9: 2, 10: 4, 11: 4, 12: 4, 13: 8, 14: 8, 15: 8}
-
-
-def le(value: int, size: int) -> bytes:
-    return value.to_bytes(size, "little")
-
-
-def sha(*parts: bytes) -> bytes:
-    return hashlib.sha256(b"".join(parts)).digest()
-
-
-def tag(name: str, *parts: bytes) -> bytes:
-    return sha(f"pol/v1/{name}\n".encode(), *parts)
-
-
-def root(leaves: list[bytes]) -> bytes:
-    """RFC 6962 §2.1, as it is written there."""
-    if not leaves:
-        return sha(b"")
-    if len(leaves) == 1:
-        return sha(b"\x00", leaves[0])
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    return sha(b"\x01", root(leaves[:split]), root(leaves[split:]))
-
-
-def hash_root(hashes: list[bytes]) -> bytes:
-    """The same over leaf hashes."""
-    if len(hashes) == 1:
-        return hashes[0]
-    split = 1
-    while split * 2 < len(hashes):
-        split *= 2
-    return sha(b"\x01", hash_root(hashes[:split]), hash_root(hashes[split:]))
-
-
-def inclusion(hashes: list[bytes], index: int) -> list[bytes]:
-    if len(hashes) == 1:
-        return []
-    split = 1
-    while split * 2 < len(hashes):
-        split *= 2
-    if index < split:
-        return inclusion(hashes[:split], index) + [hash_root(hashes[split:])]
-    return inclusion(hashes[split:], index - split) + [hash_root(hashes[:split])]
-
-
-def _crc_of(byte: int) -> int:
-    for _ in range(8):
-        byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-    return byte
-
-
-_CRC = [_crc_of(byte) for byte in range(256)]
-
-
-def crc(data: bytes) -> bytes:
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = _CRC[(value ^ byte) & 255] ^ value >> 8
-    return le(value ^ 0xFFFFFFFF, 4)
-
-
-def hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
-    return hmac.digest(hmac.digest(salt, secret, "sha256"), info + b"\x01", "sha256")
-
-
-def fixed(label: str) -> bytes:
-    """32 bytes that stand for random ones."""
-    return sha(b"pol test vectors: " + label.encode())
-
-
-def string(text: str | bytes) -> bytes:
-    raw = text.encode() if isinstance(text, str) else text
-    return le(len(raw), 2) + raw
-
-
-def lz4_run(raw: bytes, period: int) -> bytes:
-    """An LZ4 block for bytes that repeat after `period`: literals, one overlapping match, five last literals."""
-    length = len(raw) - period - 5 - 4
-
-    def more(value: int) -> bytes:
-        return bytes([255] * (value // 255) + [value % 255]) if value >= 0 else b""
-
-    token = min(period, 15) << 4 | min(length, 15)
-    return (bytes([token]) + more(period - 15) + raw[:period] + le(period, 2) + more(length - 15)
-            + b"\x50" + raw[-5:])
-
-
-def period_of(raw: bytes) -> int | None:
-    if len(raw) < 64:
-        return None
-    for period in (1, 2, 4, 8):
-        if raw[period:] == raw[:-period]:
-            return period
-    return None
 
 
 # Data points (dataset.md)
@@ -215,11 +122,21 @@ def model_digest(tensors: list[Tensor]) -> bytes:
 
 @dataclass
 class State:
-    """A checkpoint before it is encoded: steps as (learning rate, loss, indices)."""
+    """A checkpoint before it is encoded: steps as (learning rate, loss, indices); a gap as (lost steps, cause)."""
 
     step: int
     steps: list[tuple[float, float, list[int]]]
     tensors: list[Tensor]
+    gap: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A codec with its parameter; for a delta the (record, chunk) that it is against."""
+
+    codec: int
+    parameter: int
+    parent: tuple[int, int] | None = None
 
 
 @dataclass
@@ -239,6 +156,11 @@ class Plan:
     head_size: int = 0
     head_root: bytes = bytes(32)
     pack_of_record: list[int] = field(default_factory=list)
+    packed_records: bool = False  # records are stored as LZ4 blocks
+    key_epoch: int = 0  # not 0: cipher suite 1
+    depth: int = 0
+    # (record, chunk) -> how it is stored, where that is not LZ4 or as it is
+    encodings: dict[tuple[int, int], Encoding] = field(default_factory=dict)
     journal: bytes | None = None
     claims: bytes | None = None
 
@@ -259,6 +181,9 @@ class Writer:
         self.key = plan.key
         self.public = self.key.public_key().public_bytes_raw()
         self.archive_id = fixed(plan.name + " archive id")
+        self.suite = le(1 if plan.key_epoch else 0, 2)
+        self.cipher = (Cipher(self.archive_id, plan.key_epoch, fixed(plan.name + " epoch key"))
+                       if plan.key_epoch else None)
         self._dataset()
         self._records()
         self._packs()
@@ -275,18 +200,41 @@ class Writer:
         return change if isinstance(change, bytes) else change(value)
 
     def encode(self, path: str, fields: Fields) -> bytes:
-        changed = [(name, self.change(f"{path}.{name}", value)) for name, value in fields]
+        """Dots at the end of a path tell apart parts of one thing that are encoded one after the other."""
+        changed = [(name, self.change(f"{path.rstrip('.')}.{name}", value)) for name, value in fields]
         self.fields[path] = changed
         return b"".join(value for _, value in changed)
 
     def put(self, name: str, data: bytes) -> None:
         self.files[name] = self.change(f"file.{name}", data)
 
+    def seal_object(self, cipher: Cipher, path: str, kind: int, content: bytes, encoded: bytes,
+                    shape: tuple[int, int, int] | None = None) -> tuple[bytes, bytes, bytes]:
+        """Object id, ciphertext and tag, object key; `shape` is codec, parameter, raw length of a chunk's frame."""
+        kind = self.change(f"{path}.sealed kind", bytes([kind]))[0]
+        identity = self.change(f"{path}.identity", cipher.object_id(kind, content))
+        sealed = cipher.seal(kind, identity, encoded, *(shape or (0, 0, len(encoded))))
+        return identity, self.change(f"{path}.sealed", sealed), cipher.object_key(kind, identity)
+
+    def put_private(self, name: str, kind: int, data: bytes) -> None:
+        """A file that cipher suite 1 encrypts as a whole."""
+        if self.cipher:
+            data = self.change(f"plain.{name}", data)
+            identity, sealed, _ = self.seal_object(self.cipher, f"file.{name}", kind, data, data)
+            data = self.encode(f"file.{name}", [
+                ("magic", b"polencf1"), ("kind", bytes([kind])), ("zeros", bytes(3)), ("length", le(len(data), 4)),
+                ("object id", identity)]) + sealed
+        self.put(name, data)
+
     def _dataset(self) -> None:
         salts = [data_salt(bytes(32), i) for i in range(len(self.plan.points))]
         points = [self.change(f"point.{i}", each) for i, each in enumerate(self.plan.points)]
         self.signatures = [data_signature(s, p) for s, p in zip(salts, points)]
         stored = [s + p for s, p in zip(salts, points)]
+        if self.cipher:
+            sealed = [self.seal_object(self.cipher, f"point.{i}", POINT, each, each) for i, each in enumerate(stored)]
+            self.point_keys = [key for _, _, key in sealed]
+            stored = [identity + box for identity, box, _ in sealed]
         offsets = [0]
         for each in stored:
             offsets.append(offsets[-1] + len(each))
@@ -320,7 +268,10 @@ class Writer:
         places, chunks = chunking(tensors, self.plan.chunk_size, self.plan.small_limit)
         chunks = [self.change(f"raw.{sequence}.{i}", each) for i, each in enumerate(chunks)]
         self.chunks.append(chunks)
-        fields: Fields = [("step", le(state.step, 8)), ("step count", le(len(state.steps), 4))]
+        fields: Fields = []
+        if state.gap:
+            fields = [("lost steps", le(state.gap[0], 8)), ("cause", string(state.gap[1]))]
+        fields += [("step", le(state.step, 8)), ("step count", le(len(state.steps), 4))]
         for i, (rate, loss, indices) in enumerate(state.steps):
             fields += [(f"step {i} learning rate", f32(rate)), (f"step {i} loss", f32(loss)),
                        (f"step {i} batch size", le(len(indices), 4)),
@@ -343,93 +294,146 @@ class Writer:
     def _records(self) -> None:
         self.record_hashes: list[bytes] = []
         self.record_bytes: list[bytes] = []
+        self.envelopes: list[bytes] = []
         self.steps: list[int] = []
         self.chunks: list[list[bytes]] = [[]]
-        self.pack_of: dict[bytes, int] = {}
-        self.stored: dict[int, list[bytes]] = {}
-        self.rows: list[tuple[int, int, int]] = []
-        previous, out = bytes(32), b""
+        self.place_of: dict[bytes, tuple[int, int]] = {}
+        self.parent_of: dict[bytes, bytes | None] = {}
+        self.object_keys: dict[bytes, bytes] = {}
+        self.record_keys: list[bytes] = []
+        self.stored: dict[int, list[tuple[bytes, bytes]]] = {}
+        self.rows: list[tuple[int, int]] = []
+        previous = bytes(32)
+        out = self.encode("records", [("magic", b"polrecs1"), ("suite", self.suite), ("depth", le(self.plan.depth, 2)),
+                                      ("epoch", le(self.plan.key_epoch, 4)), ("archive id", self.archive_id)])
         for sequence in range(len(self.plan.states) + 1):
             body = self.encode(f"record.{sequence}", self._checkpoint(sequence) if sequence else self._opening())
+            kind = 2 if sequence and self.plan.states[sequence - 1].gap else min(sequence, 1)
             record = self.encode(f"header.{sequence}", [
-                ("kind", le(min(sequence, 1), 2)), ("version", le(1, 2)), ("body length", le(len(body), 4)),
+                ("kind", le(kind, 2)), ("version", le(1, 2)), ("body length", le(len(body), 4)),
                 ("sequence", le(sequence, 8)), ("previous", previous)]) + body
             record = self.change(f"recordbytes.{sequence}", record)
             pack = self.plan.pack_of_record[sequence] if self.plan.pack_of_record else 0
-            rows: Fields = []
-            for raw in dict.fromkeys(self.chunks[sequence]):
-                if raw not in self.pack_of:
-                    self.pack_of[raw] = pack
-                    self.stored.setdefault(pack, []).append(raw)
-                i = len(rows) // 2
-                rows += [(f"row {i} id", self.stored_id(raw)), (f"row {i} pack", le(self.pack_of[raw], 4))]
-            envelope = self.encode(f"envelope.{sequence}", [
-                ("version", le(1, 2)), ("suite", le(0, 2)), ("count", le(len(rows) // 2, 4)), *rows, ("after", b"")])
-            header = self.encode(f"recordframe.{sequence}", [
-                ("magic", b"PRF1"), ("record length", le(len(record), 4)), ("envelope length", le(len(envelope), 4))])
-            header += self.change(f"recordframe.{sequence}.crc", crc(header + record + envelope))
-            self.rows.append((len(out), len(record), len(envelope)))
-            out += header + record + envelope
+            distinct = list(dict.fromkeys(self.chunks[sequence]))
+            for i, raw in enumerate(self.chunks[sequence]):
+                if raw not in self.place_of:
+                    self._store(raw, pack, self.plan.encodings.get((sequence, i)))
+            self.envelopes.append(self._envelope(sequence, distinct))
+            frame = self._record_frame(sequence, record, self.envelopes[-1])
+            self.rows.append((len(out), len(frame)))
+            out += frame
             previous = tag("record", record)
             self.record_hashes.append(previous)
             self.record_bytes.append(record)
             self.steps.append(self.plan.states[sequence - 1].step if sequence else 0)
         self.put("records", out + self.change("records.after", b""))
 
+    def _envelope(self, sequence: int, distinct: list[bytes]) -> bytes:
+        ancestors: list[bytes] = []
+        for raw in distinct:
+            chain, parent = [], self.parent_of[raw]
+            while parent is not None:
+                chain.append(parent)
+                parent = self.parent_of[parent]
+            ancestors += [each for each in reversed(chain) if each not in ancestors]
+        rows = [(f"row {i}", raw) for i, raw in enumerate(distinct)]
+        rows += [(f"ancestor {i}", raw) for i, raw in enumerate(ancestors)]
+        parents = [self.parent_of[raw] for _, raw in rows]
+        columns = [[(f"{name} pack", le(self.place_of[raw][0], 4)) for name, raw in rows],
+                   [(f"{name} frame", le(self.place_of[raw][1], 4)) for name, raw in rows],
+                   [(f"{name} parent", le(0 if parent is None else 1 + ancestors.index(parent), 4))
+                    for (name, _), parent in zip(rows, parents)]]
+        if self.cipher:
+            columns.append([(f"{name} key", self.object_keys[raw]) for name, raw in rows])
+        return self.change(f"envelopebytes.{sequence}", self.encode(f"envelope.{sequence}", [
+            ("version", le(1, 2)), ("suite", self.suite), ("count", le(len(distinct), 4)),
+            ("ancestors", le(len(ancestors), 4)), *(each for column in columns for each in column), ("after", b"")]))
+
+    def _record_frame(self, sequence: int, record: bytes, envelope: bytes) -> bytes:
+        path = f"recordframe.{sequence}"
+        block = lz4_block(record + envelope) if self.plan.packed_records else record + envelope
+        payload = self.encode(f"recordpayload.{sequence}", [
+            ("codec", bytes([self.plan.packed_records])), ("block", block)])
+        identity = bytes(32)
+        if self.cipher:
+            identity, payload, key = self.seal_object(self.cipher, path, RECORD, payload, payload,
+                                                      (0, 0, len(record) + len(envelope)))
+            self.record_keys.append(key)
+        header = self.encode(path, [
+            ("magic", b"PRF2"), ("payload length", le(len(payload), 4)), ("record length", le(len(record), 4)),
+            ("envelope length", le(len(envelope), 4)), ("object id", identity)])
+        return header + self.encode(f"{path}.", [("crc", crc(header + payload)), ("reserved", bytes(12))]) + payload
+
     def stored_id(self, raw: bytes) -> bytes:
         return tag("stored-id", self.archive_id, sha(raw))
+
+    def _store(self, raw: bytes, pack: int, encoding: Encoding | None) -> None:
+        """Appends the frame of a chunk to a pack."""
+        frames = self.stored.setdefault(pack, [])
+        path = f"frame.{pack}.{len(frames)}"
+        period = period_of(raw)
+        parent = None
+        if encoding is None:
+            encoding, encoded = Encoding(1 if period else 0, 0), lz4_run(raw, period) if period else raw
+        else:
+            if encoding.parent:
+                parent = self.chunks[encoding.parent[0]][encoding.parent[1]]
+            encoded = payload_of(encoding.codec, encoding.parameter, raw, parent)
+        self.place_of[raw], self.parent_of[raw] = (pack, len(frames)), parent
+        payload, identity = self.encode(f"{path}..", [("payload", encoded)]), self.stored_id(raw)
+        first = self.encode(path, [("magic", b"PC"), ("codec", bytes([encoding.codec])),
+                                   ("parameter", bytes([encoding.parameter]))])
+        raw_length = self.change(f"{path}.raw length", le(len(raw), 4))
+        if self.cipher:
+            identity, payload, self.object_keys[raw] = self.seal_object(
+                self.cipher, path, CHUNK, first[2:] + raw_length + payload, payload,
+                (first[2], first[3], int.from_bytes(raw_length, "little")))
+        length = self.change(f"{path}.payload length", le(len(payload), 4))
+        self.fields[path] += [("payload length", length), ("raw length", raw_length)]
+        header = first + length + raw_length
+        header += self.encode(f"{path}.", [("crc", crc(header + payload))])
+        frames.append((identity, header + payload))
 
     def _packs(self) -> None:
         if "twice.1" in self.faults:
             self.unused.discard("twice.1")
             self.stored[1].append(self.stored[0][0])
         for number in range(max(self.stored, default=-1) + 1):
+            frames = self.stored.get(number, [])
             out = self.encode(f"pack.{number}", [("magic", b"polpack1"), ("number", le(number, 4)),
                                                  ("reserved", le(0, 4))])
-            rows = []
-            for i, raw in enumerate(self.stored.get(number, [])):
-                path = f"frame.{number}.{i}"
-                period = period_of(raw)
-                payload = self.change(f"{path}.payload", lz4_run(raw, period) if period else raw)
-                header = self.encode(path, [
-                    ("magic", b"PC"), ("codec", bytes([1 if period else 0])), ("parameter", b"\0"),
-                    ("payload length", le(len(payload), 4)), ("raw length", le(len(raw), 4))])
-                frame = header + self.change(f"{path}.crc", crc(header + payload)) + payload
-                rows.append((self.stored_id(raw), len(out), len(frame)))
-                out += frame
-            out += self.change(f"pack.{number}.after", b"")
+            out += b"".join(frame for _, frame in frames) + self.change(f"pack.{number}.after", b"")
             self.put(f"packs/{number:08d}.pack", out)
-            rows.sort()
-            fields: Fields = [("magic", b"polpidx1"), ("number", le(number, 4)), ("count", le(len(rows), 4)),
+            fields: Fields = [("magic", b"polpidx1"), ("number", le(number, 4)), ("count", le(len(frames), 4)),
                               ("pack length", le(len(out), 8))]
-            for i, (identity, offset, length) in enumerate(rows):
-                fields += [(f"row {i} id", identity), (f"row {i} offset", le(offset, 4)),
-                           (f"row {i} length", le(length, 4))]
-            self._table(f"packs/{number:08d}.index", f"index.{number}", fields)
+            for i, (identity, frame) in enumerate(frames):
+                fields += [(f"row {i} id", identity), (f"row {i} length", le(len(frame), 4))]
+            name = f"packs/{number:08d}.index"
+            self.put(name, self._table(f"index.{number}", fields))
 
-    def _table(self, name: str, path: str, fields: Fields) -> None:
+    def _table(self, path: str, fields: Fields) -> bytes:
         """A table that ends in the CRC of all before."""
         data = self.change(f"{path}.rows", self.encode(path, fields)) + self.change(f"{path}.after", b"")
-        self.put(name, data + self.change(f"{path}.crc", crc(data)))
+        return data + self.encode(f"{path}.", [("crc", crc(data))])
 
     def _tables(self) -> None:
-        self.put("settings.json", self.plan.settings)
-        self.put("policy.json", self.plan.policy)
+        self.put_private("settings.json", SETTINGS, self.plan.settings)
+        self.put_private("policy.json", POLICY, self.plan.policy)
         if self.plan.journal is not None:
             self.put("journal", self.plan.journal)
         if self.plan.claims is not None:
-            self.put("claims.json", self.plan.claims)
+            self.put_private("claims.json", CLAIMS, self.plan.claims)
         fields: Fields = [("magic", b"polridx1"), ("count", le(len(self.rows), 8))]
-        for i, (offset, record, envelope) in enumerate(self.rows):
+        for i, (offset, length) in enumerate(self.rows):
             fields += [(f"row {i} hash", self.record_hashes[i]), (f"row {i} offset", le(offset, 8)),
-                       (f"row {i} record length", le(record, 4)), (f"row {i} envelope length", le(envelope, 4)),
-                       (f"row {i} step", le(self.steps[i], 8))]
-        self._table("records.index", "recindex", fields)
+                       (f"row {i} length", le(length, 4)), (f"row {i} step", le(self.steps[i], 8))]
+        self.put_private("records.index", RECORD_INDEX, self._table("recindex", fields))
         fields = [("magic", b"polnorm1"), ("count", le(len(self.rows) - 2, 8))]
         for i in range(2, len(self.rows)):
             norms = dict(self.fields[f"record.{i}"])["norms"]
             fields += [(f"row {i - 2} step", le(self.steps[i], 8)), (f"row {i - 2} norms", norms)]
-        self.put("norms", self.encode("norms", fields) + self.change("norms.after", b""))
+        self.norms = self.encode("norms", fields) + self.change("norms.after", b"")
+        self.put_private("norms", NORMS, self.norms)
 
     def _objects_and_seal(self) -> None:
         # A path `unlisted.NAME` drops a row, `extra.NAME` adds one for a file that is not there.
@@ -458,12 +462,13 @@ class Writer:
             self.unused.discard("seal.signer")
             signer = Ed25519PrivateKey.from_private_bytes(fixed("another prover key"))
         seal = self.encode("seal", [
-            ("magic", b"polseal1"), ("version", le(1, 2)), ("suite", le(0, 2)), ("key epoch", le(0, 4)),
+            ("magic", b"polseal1"), ("version", le(1, 2)), ("suite", self.suite), ("key epoch", le(self.plan.key_epoch, 4)),
             ("archive id", self.archive_id), ("archive root", self.archive_root),
             ("record count", le(len(self.rows), 8)), ("step count", le(self.steps[-1], 8)),
             ("model digest", self.model), ("object root", root([b"pol/v1/object\n" + each for each in encoded])),
             ("object count", le(len(encoded), 4)), ("reserved", le(0, 4)),
-            ("norms digest", tag("norms", self.files["norms"])), ("key commitment", bytes(32)),
+            ("norms digest", tag("norms", self.norms)),
+            ("key commitment", self.cipher.commitment if self.cipher else bytes(32)),
             ("final record hash", self.record_hashes[-1]), ("reserved 2", bytes(32)),
             ("prover key", signer.public_key().public_bytes_raw())])
         signature = self.change("seal.signature", signer.sign(b"pol/v1/seal\n" + seal))
@@ -489,6 +494,7 @@ class Writer:
             "recordHashes": [each.hex() for each in self.record_hashes],
             "chunks": [[sha(raw).hex() for raw in chunks[:8]] for chunks in self.chunks],
             "chunkCounts": [len(chunks) for chunks in self.chunks],
-            "distinctChunks": len(self.pack_of),
+            "distinctChunks": len(self.place_of),
+            **({"epochKey": self.cipher.epoch_key.hex(), "keyEpoch": self.cipher.epoch} if self.cipher else {}),
             "norms": [[each[i:i + 8][::-1].hex() for i in range(0, 32, 8)] for each in norms],
         }

@@ -1,8 +1,8 @@
 """testvectors/archive/dataset.json and models.json (spec/dataset.md)."""
 
+from archive_bytes import fixed, hash_root, inclusion, le, root, sha
 from archive_plans import BOOL, F32, F64, I64, U8, B, O, W, rich
-from archive_writer import (Tensor, canonical_point, data_salt, data_signature, f32, fixed, hash_root, inclusion, le,
-                            model_digest, root, sha, tensor_digest)
+from archive_writer import Tensor, canonical_point, data_salt, data_signature, f32, model_digest, tensor_digest
 
 SECRETS = {"public": bytes(32), "private": fixed("dataset secret")}
 

@@ -3,18 +3,23 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from . import frames
+from . import packs
+from .access import Access
 from .dataset import Dataset
+from .encryption import CLAIMS, NORMS, POLICY, RECORD, RECORD_INDEX, SETTINGS
+from .envelope import Chain, parse_envelope
 from .folder import Folder, PlainFile
-from .frames import IndexRow, RecordFrame
-from .hashing import ZERO, sha256, tree_root
+from .frames import FILE_HEADER, RecordFrame, RecordsHeader, read_record_frame, read_records_header
+from .grant import Grant
+from .hashing import ZERO, sha256, tagged, tree_root
 from .model import model_digest, tensor_digest
 from .norms import FLOATS, norms, widen
+from .packs import FramePlace, PackIndex
 from .records import Checkpoint, Opening, parse_checkpoint, parse_opening, record_hash
 from .refusal import Refusal
-from .tables import Seal, parse_norms, parse_objects, parse_record_index, parse_seal
+from .tables import RecordRow, Seal, parse_norms, parse_objects, parse_record_index, parse_seal
 from .tensors import BUFFER, WEIGHT, Tensor, tensor_pieces
 
 SMALL_FILE = 1 << 30  # tables are read whole: a billion bytes is more than any that this reader can check in a day
@@ -42,9 +47,15 @@ class Summary:
 
 
 class Archive:
-    """Reads one archive; `check()` does everything that §9 lists and gives a summary or raises `Refusal`."""
+    """Reads one archive; `check()` does everything that §9 lists and gives a summary or raises `Refusal`.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    An encrypted one takes the epoch key or a grant (else `GrantRefusal`); with a grant of segments, what the grant
+    covers is checked, and all published bytes.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], keys: Grant | bytes | None = None) -> None:
+        self._keys = keys
+        self._access = Access(0, 0, ZERO)
         self.folder = Folder(path)
         self.sealed = self.folder.has("seal")
         self.seal: Seal | None = None
@@ -52,29 +63,33 @@ class Archive:
         self.checkpoints: list[Checkpoint] = []
         self.record_hashes: list[bytes] = []
         self.model_digest = ZERO
-        self._frames: list[tuple[int, int, int]] = []
-        self._packs: dict[int, tuple[PlainFile, dict[bytes, IndexRow]]] = {}
-        self._pack_of: dict[bytes, int] = {}
-        self._envelopes: list[dict[bytes, int]] = []
-        self._raw = lru_cache(maxsize=64)(self._load_chunk)
+        self._steps: list[int] = []
+        self._frames: list[tuple[int, int]] = []
+        self._packs: dict[int, tuple[PlainFile, list[FramePlace], PackIndex | None]] = {}
+        self._chain_of: dict[bytes, Chain] = {}
+        self._envelopes: list[dict[bytes, Chain]] = []
+        self._raw = lru_cache(maxsize=64)(self._decode_chain)
 
     # Checking
 
     def check(self) -> Summary:
         rows = None
         if self.sealed:
-            self.seal = parse_seal(self.folder.read("seal", SMALL_FILE))
-            rows = parse_record_index(self.folder.read("records.index", SMALL_FILE), self.seal)
+            self.seal = seal = parse_seal(self.folder.read("seal", SMALL_FILE))
+            self._access = Access(seal.suite, seal.epoch, seal.archive_id, self._keys)
+            self._access.check(seal.digest, seal.key_commitment)
+            rows = parse_record_index(self._file("records.index", RECORD_INDEX), seal)
         try:
-            torn = self._read_records([row.record_hash for row in rows] if rows else None)
+            torn = self._read_records(rows)
             if rows is not None:
-                found = [(row.offset, row.record_length, row.envelope_length, row.step) for row in rows]
-                steps = [0] + [each.step for each in self.checkpoints]
-                if found != [(*place, step) for place, step in zip(self._frames, steps)]:
+                found = [(row.offset, row.length, row.step) for row in rows]
+                if found != [(*place, step) for place, step in zip(self._frames, self._steps)]:
                     raise Refusal("malformed", "records.index", "places or steps are not those of the records")
             opening = self._opened()
-            self._check_file_digest("settings.json", b"pol/v1/settings\n", opening.settings_digest)
-            self._check_file_digest("policy.json", b"pol/v1/policy\n", opening.policy_digest)
+            self._check_file_digest("settings.json", SETTINGS, "settings", opening.settings_digest)
+            self._check_file_digest("policy.json", POLICY, "policy", opening.policy_digest)
+            if self._access.suite and self.folder.has("claims.json"):
+                self._file("claims.json", CLAIMS)
             self._check_norms_table()
             self._check_dataset()
             self._check_chunks()
@@ -84,7 +99,7 @@ class Archive:
             self._check_objects()
             return self._summary(torn)
         finally:
-            for pack, _ in self._packs.values():
+            for pack, *_ in self._packs.values():
                 pack.close()
             self._packs.clear()
 
@@ -93,44 +108,59 @@ class Archive:
             raise Refusal("missing", RECORDS, "there is no whole record")
         return self.opening
 
-    def _read_records(self, hashes: list[bytes] | None) -> int:
+    def _file(self, name: str, kind: int) -> bytes:
+        return self._access.file(kind, self.folder.read(name, SMALL_FILE), name)
+
+    def _read_records(self, rows: list[RecordRow] | None) -> int:
         """All records in order; without a seal, up to the first that is torn (§7). Gives the bytes left over."""
         with self.folder.open(RECORDS) as file:
-            offset = 0
-            while offset < file.length if hashes is None else len(self._frames) < len(hashes):
+            header = read_records_header(file)
+            if self.seal is None:
+                self._access = Access(header.suite, header.epoch, header.archive_id, self._keys)
+            elif (header.suite, header.epoch) != (self.seal.suite, self.seal.epoch):
+                raise Refusal("malformed", RECORDS, "cipher suite or key epoch is not the seal's")
+            offset = FILE_HEADER
+            while offset < file.length if rows is None else len(self._frames) < len(rows):
                 try:
-                    frame = frames.read_record_frame(file, offset)
+                    frame = read_record_frame(file, offset, header)
                 except Refusal as refusal:
-                    if hashes is None and refusal.code in ("damaged", "malformed", "limit"):
+                    if rows is None and refusal.code in ("damaged", "malformed", "limit"):
                         return file.length - offset
                     raise
-                self._accept(frame, hashes)
+                self._accept(frame, header, rows)
                 offset += frame.length
             if offset != file.length:
                 raise Refusal("malformed", RECORDS, f"{file.length - offset} bytes after the last record")
         return 0
 
-    def _accept(self, frame: RecordFrame, hashes: list[bytes] | None) -> None:
+    def _accept(self, frame: RecordFrame, header: RecordsHeader, rows: list[RecordRow] | None) -> None:
         sequence = len(self._frames)
-        digest = record_hash(frame.record)
-        if hashes is not None and digest != hashes[sequence]:
+        self._frames.append((frame.offset, frame.length))
+        if rows is not None and not self._access.covers(RECORD, sequence):
+            self.record_hashes.append(rows[sequence].record_hash)
+            self._steps.append(rows[sequence].step)
+            return
+        record, envelope = frame.opened(partial(self._access.record, sequence, where=RECORDS), RECORDS)
+        digest = record_hash(record)
+        if rows is not None and digest != rows[sequence].record_hash:
             raise Refusal("damaged", RECORDS, f"record {sequence} is not the one in the authenticated table")
         if sequence == 0:
-            self.opening = parse_opening(frame.record, RECORDS)
+            self.opening = parse_opening(record, RECORDS)
             self._compare_opening(self.opening)
-            frames.parse_envelope(frame.envelope, self.opening.archive_id, [], RECORDS)
+            if header.archive_id != self.opening.archive_id:
+                raise Refusal("malformed", RECORDS, "archive id before the records is not that of record 0")
+            parse_envelope(envelope, [], header, RECORDS)
+            self._steps.append(0)
         else:
-            opening = self._opened()
-            previous_step = self.checkpoints[-1].step if self.checkpoints else 0
-            checkpoint = parse_checkpoint(frame.record, sequence, self.record_hashes[-1], previous_step, opening,
+            checkpoint = parse_checkpoint(record, sequence, self.record_hashes[-1], self._steps[-1], self._opened(),
                                           RECORDS)
             self._compare_weights(checkpoint)
-            packs = frames.parse_envelope(frame.envelope, opening.archive_id, checkpoint.distinct_chunks, RECORDS)
-            self._envelopes.append(packs)
-            self._pack_of |= packs
+            chains = parse_envelope(envelope, checkpoint.distinct_chunks, header, RECORDS)
+            self._envelopes.append(chains)
+            self._chain_of = chains | self._chain_of
             self.checkpoints.append(checkpoint)
+            self._steps.append(checkpoint.step)
         self.record_hashes.append(digest)
-        self._frames.append((frame.offset, len(frame.record), len(frame.envelope)))
 
     def _compare_opening(self, opening: Opening) -> None:
         if self.seal is None:
@@ -147,63 +177,91 @@ class Archive:
         if _weight_table(self.checkpoints[-1]) != _weight_table(checkpoint):
             raise Refusal("malformed", RECORDS, f"record {checkpoint.sequence} has other weight tensors")
 
-    def _check_file_digest(self, name: str, tag: bytes, digest: bytes) -> None:
-        with self.folder.open(name) as file:
-            if file.sha256(tag) != digest:
-                raise Refusal("damaged", name, "not the digest in record 0")
+    def _check_file_digest(self, name: str, kind: int, tag: str, digest: bytes) -> None:
+        if tagged(tag, self._file(name, kind)) != digest:
+            raise Refusal("damaged", name, "not the digest in record 0")
 
     def _check_norms_table(self) -> None:
         if self.seal is None:
             return
-        if self.seal.step_count != self.checkpoints[-1].step:
+        if self.seal.step_count != self._steps[-1]:
             raise Refusal("malformed", "seal", "step count is not the step of the last record")
-        table = parse_norms(self.folder.read("norms", SMALL_FILE), self.seal.norms_digest)
-        if table != [(each.step, each.norms) for each in self.checkpoints[1:]]:
+        table = parse_norms(self._file("norms", NORMS), self.seal.norms_digest)
+        known = {each.sequence: each.norms for each in self.checkpoints}
+        if [step for step, _ in table] != self._steps[2:] or any(
+                known.get(number, norms) != norms for number, (_, norms) in enumerate(table, 2)):
             raise Refusal("malformed", "norms", "rows are not those of the records")
 
     def _check_dataset(self) -> None:
         opening = self._opened()
-        dataset = Dataset(self.folder, opening.dataset_count, opening.dataset_root)
+        dataset = Dataset(self.folder, opening.dataset_count, opening.dataset_root, self._access)
         for each in self.checkpoints:
             indices = [index for step in each.steps for index in step.indices]
+            if self._access.grants_segment(each.sequence - 2):
+                self._access.require_points(indices)
             if dataset.signature_root(indices) != each.signature_root:
                 raise Refusal("malformed", RECORDS, f"record {each.sequence}: signature root")
 
     def _check_chunks(self) -> None:
-        checked: set[bytes] = set()
+        """Each chunk by every chain of frames that an envelope names for it."""
+        checked: set[tuple[bytes, Chain]] = set()
         for each, envelope in zip(self.checkpoints, self._envelopes):
-            for digest, number in envelope.items():
-                self._row(digest, number)
             for digest, length in zip(each.chunks, each.chunk_lengths):
-                if digest in checked:
+                chain = envelope[digest]
+                if (digest, chain) in checked:
                     continue
-                if len(self._load_chunk(digest)) != length:
+                raw = self._raw(chain)
+                if sha256(raw) != digest:
+                    raise Refusal("damaged", _pack_name(chain[0].pack), f"frame {chain[0].frame} is not {digest.hex()}")
+                if len(raw) != length:
                     raise Refusal("malformed", RECORDS, f"record {each.sequence}: a chunk of another length than §4's")
-                checked.add(digest)
+                checked.add((digest, chain))
 
     def _check_updates(self) -> None:
         for before, after in zip(self.checkpoints, self.checkpoints[1:]):
+            if after.sequence != before.sequence + 1:
+                continue
             pairs = zip(self._float_weights(before), self._float_weights(after))
             if norms(self._element_pairs(before, a, after, b) for a, b in pairs) != after.norms:
                 raise Refusal("malformed", RECORDS, f"record {after.sequence}: norms are not those of its update")
 
     def _check_packs(self) -> None:
-        """Every frame of every pack, and the index as the function of the pack that it is (§5.2)."""
+        """Every frame of every pack, and the index as the function of pack and envelopes that it is (§5.2)."""
         opening = self._opened()
+        named = {(chain[0].pack, chain[0].frame): digest for envelope in self._envelopes
+                 for digest, chain in envelope.items()}
         number, stored = 0, set[bytes]()
         while self.folder.has(_pack_name(number)):
-            pack, rows = self._pack(number)
-            if self.sealed and frames.scan_pack(pack, opening.chunk_size, opening.archive_id) != rows:
+            pack, places, index = self._pack(number)
+            if self.sealed and packs.scan_pack(pack, opening.chunk_size) != places:
                 raise Refusal("malformed", _index_name(number), "not the frames of the pack")
-            if not stored.isdisjoint(rows):
-                raise Refusal("malformed", _index_name(number), "a chunk that an earlier pack holds")
-            stored.update(rows)
+            for position, place in enumerate(places):
+                digest = named.get((number, position))
+                frame = packs.parse_frame(pack.read(place.offset, place.length), opening.chunk_size,
+                                          self._access.overhead, pack.name)
+                if digest is None and not frame.is_delta and not self._access.suite:
+                    digest = sha256(packs.decode(frame, None, opening.chunk_size, pack.name))
+                if self._access.suite and index:
+                    identity = index.ids[position]  # it opened the frame, where a record names it
+                elif digest is None or self._access.suite:
+                    continue
+                else:
+                    identity = packs.stored_id(opening.archive_id, digest)
+                where = _index_name(number) if index else pack.name
+                if index and index.ids[position] != identity:
+                    raise Refusal("malformed", where, f"the stored id of frame {position}")
+                if identity in stored:
+                    raise Refusal("malformed", where, f"frame {position} is a chunk that an earlier one holds")
+                stored.add(identity)
             number += 1
 
     def _check_model(self) -> None:
-        last = self.checkpoints[-1] if self.checkpoints else None
-        if last is None:
+        if len(self.record_hashes) < 2:
             raise Refusal("missing", RECORDS, "there is no checkpoint")
+        last = self.checkpoints[-1] if self.checkpoints else None
+        if last is None or last.sequence != len(self.record_hashes) - 1:
+            self.model_digest = self.seal.model_digest if self.seal else ZERO  # outside of the grant
+            return
         self.model_digest = model_digest((t.name, self.tensor_digest(last, t)) for t in last.tensors
                                          if t.role in (WEIGHT, BUFFER))
         if self.seal is not None and self.seal.model_digest != self.model_digest:
@@ -230,51 +288,46 @@ class Archive:
         count, numbers = self._opened().dataset_count, len(self._packs)
         trees = {name for name in levels if count >= 256 ** int(name[-1])}
         packs = {name for number in range(numbers) for name in (_pack_name(number), _index_name(number))}
-        return trees | packs | {"settings.json", "policy.json", "dataset/points", "dataset/offsets", RECORDS, "journal",
-                                "claims.json", "records.index", "norms"}
+        return trees | packs | ({"journal"} if not self._access.suite else set()) | {
+            "settings.json", "policy.json", "dataset/points", "dataset/offsets", RECORDS, "claims.json",
+            "records.index", "norms"}
 
     # Chunks and tensors
 
-    def _pack(self, number: int) -> tuple[PlainFile, dict[bytes, IndexRow]]:
+    def _pack(self, number: int) -> tuple[PlainFile, list[FramePlace], PackIndex | None]:
         if number not in self._packs:
             opening = self._opened()
             pack = self.folder.open(_pack_name(number))
             try:
-                frames.check_pack_header(pack, number)
-                index = _index_name(number)
-                if self.sealed or self.folder.has(index):
-                    rows = frames.parse_index(self.folder.read(index, SMALL_FILE), number, pack, index)
-                else:
-                    rows = frames.scan_pack(pack, opening.chunk_size, opening.archive_id)
+                packs.check_pack_header(pack, number)
+                name = _index_name(number)
+                index = None
+                if self.sealed or self.folder.has(name):
+                    index = packs.parse_index(self.folder.read(name, SMALL_FILE), number, pack, opening.chunk_size,
+                                              name)
+                places = index.places if index else packs.scan_pack(pack, opening.chunk_size)
             except Refusal:
                 pack.close()
                 raise
-            self._packs[number] = (pack, rows)
+            self._packs[number] = (pack, places, index)
         return self._packs[number]
 
-    def _row(self, digest: bytes, number: int) -> IndexRow:
-        if number > 99_999_999:
-            raise Refusal("malformed", RECORDS, f"pack number {number} has more than eight digits")
-        pack, rows = self._pack(number)
-        row = rows.get(frames.stored_id(self._opened().archive_id, digest))
-        if row is None:
-            raise Refusal("missing", pack.name, f"chunk {digest.hex()}")
-        return row
-
-    def _load_chunk(self, digest: bytes) -> bytes:
-        """Envelope, pack index, frame, CRC, decode, digest (§9 step 7)."""
-        opening = self._opened()
-        number = self._pack_of[digest]
-        row = self._row(digest, number)
-        pack, _ = self._pack(number)
-        raw = frames.decode_frame(pack.read(row.offset, row.length), opening.chunk_size, pack.name)
-        if sha256(raw) != digest:
-            raise Refusal("damaged", pack.name, f"bytes at {row.offset} are not chunk {digest.hex()}")
-        return raw
+    def _decode_chain(self, chain: Chain) -> bytes:
+        """Pack index, frame, CRC, decode, from the frame that is no delta to the chunk's own (§9 step 7)."""
+        raw: bytes | None = self._raw(chain[1:]) if len(chain) > 1 else None
+        pack, places, index = self._pack(chain[0].pack)
+        if chain[0].frame >= len(places):
+            raise Refusal("missing", pack.name, f"frame {chain[0].frame} of {len(places)}")
+        place = places[chain[0].frame]
+        size = self._opened().chunk_size
+        frame = packs.parse_frame(pack.read(place.offset, place.length), size, self._access.overhead, pack.name)
+        frame = self._access.chunk(frame, index.ids[chain[0].frame] if index else None, chain[0].key, pack.name,
+                                   _index_name(chain[0].pack))
+        return packs.decode(frame, raw, size, pack.name)
 
     def pieces(self, checkpoint: Checkpoint, tensor: Tensor) -> Iterator[bytes]:
         for chunk, start, end in tensor_pieces(tensor, self._opened().chunk_size):
-            yield self._raw(checkpoint.chunks[chunk])[start:end]
+            yield self._raw(self._chain_of[checkpoint.chunks[chunk]])[start:end]
 
     def tensor_digest(self, checkpoint: Checkpoint, tensor: Tensor) -> bytes:
         return tensor_digest(tensor.element_type, tensor.shape, self.pieces(checkpoint, tensor))
@@ -293,8 +346,8 @@ class Archive:
         opening = self._opened()
         return Summary(
             sealed=self.sealed, archive_id=opening.archive_id.hex(), prover_key=opening.prover_key.hex(),
-            steps=self.checkpoints[-1].step, records=len(self.record_hashes), segments=len(self.checkpoints) - 1,
-            chunks=len(self._pack_of), dataset_count=opening.dataset_count, dataset_root=opening.dataset_root.hex(),
+            steps=self._steps[-1], records=len(self.record_hashes), segments=len(self.record_hashes) - 2,
+            chunks=len(self._chain_of), dataset_count=opening.dataset_count, dataset_root=opening.dataset_root.hex(),
             archive_root=tree_root(self.record_hashes).hex(),
             seal_digest=self.seal.digest.hex() if self.seal else None, model_digest=self.model_digest.hex(),
             run_seed=opening.run_seed.hex(), torn_bytes=torn)

@@ -4,7 +4,9 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from .access import Access
 from .cursor import Cursor
+from .encryption import DATA_POINT, TAG
 from .folder import Folder
 from .hashing import leaf_hash, root_of_leaf_hashes, tagged
 from .refusal import Refusal
@@ -61,8 +63,10 @@ def tree_levels(count: int) -> list[int]:
 class Dataset:
     """The folder `dataset/`, checked against record 0's root and count; keeps only `tree.0` in memory."""
 
-    def __init__(self, folder: Folder, count: int, root: bytes) -> None:
+    def __init__(self, folder: Folder, count: int, root: bytes, access: Access) -> None:
         self.count = count
+        self.access = access
+        self.leaves: list[bytes] = []
         previous: list[bytes] = []
         for level, expected in enumerate(tree_levels(count)):
             hashes = self._hashes(folder, f"dataset/tree.{level}", expected)
@@ -94,9 +98,11 @@ class Dataset:
             if places[-1] != points.length:
                 raise Refusal("malformed", offsets.name, f"ends at {places[-1]}, points at {points.length}")
             for index, (start, end) in enumerate(zip(places, places[1:])):
-                if end - start > 32 + POINT_LIMIT:
+                if end - start > 32 + POINT_LIMIT + (32 + TAG if self.access.suite else 0):
                     raise Refusal("limit", offsets.name, f"point {index} has {end - start} bytes")
-                stored = points.read(start, end - start)
+                if not self.access.covers(DATA_POINT, index):
+                    continue
+                stored = self.access.point(index, points.read(start, end - start), points.name)
                 if leaf_hash(signature(stored[:32], stored[32:])) != self.leaves[index]:
                     raise Refusal("damaged", points.name, f"point {index} is not the committed one")
                 parse_point(stored[32:], points.name)

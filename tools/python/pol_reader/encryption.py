@@ -1,5 +1,6 @@
 """Encrypted objects, files and data points (spec/encryption.md §4, §5)."""
 
+import re
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -45,6 +46,14 @@ class ContentKey:
 
     def object_key(self, identity: bytes, kind: int) -> bytes:
         return hkdf(self.secret, b"pol/v1/object-key\n", self.archive_id + bytes([kind]) + identity)
+
+
+def parse_content_key(data: bytes) -> bytes:
+    """The epoch key of a content key file (§7)."""
+    match = re.fullmatch(rb"pol-content-key-1 ([0-9a-f]{64})\n", data)
+    if match is None:
+        raise Refusal("malformed", "content key file", "not `pol-content-key-1`, 64 hexadecimal digits and a newline")
+    return bytes.fromhex(match[1].decode())
 
 
 def open_object(sealed: bytes, identity: bytes, shape: Shape, key: bytes, archive_id: bytes, epoch: int,

@@ -9,6 +9,7 @@ from .tensors import BUFFER, ELEMENT_TYPES, ROLES, Tensor, canonical_layout
 HEADER_LENGTH = 48
 BODY_LIMIT = 64 << 20
 TENSOR_BYTES_LIMIT = 1 << 40
+OPENING, CHECKPOINT, AFTER_GAP = 0, 1, 2
 
 
 def record_hash(record: bytes) -> bytes:
@@ -51,10 +52,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """What a record of kind 2 says came before its steps."""
+
+    lost: int
+    cause: bytes
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """Record 1, 2, ... (§3.3)."""
 
     sequence: int
+    gap: Gap | None
     step: int
     steps: list[Step]
     signature_root: bytes
@@ -74,9 +84,9 @@ def parse_header(record: bytes, sequence: int, previous: bytes, where: str) -> C
     kind, version, body_length = cursor.u16(), cursor.u16(), cursor.u32()
     if version != 1:
         raise cursor.fail("unsupported", f"record version {version}")
-    if kind > 1:
+    if kind > AFTER_GAP:
         raise cursor.fail("unsupported", f"record kind {kind}")
-    if kind != min(sequence, 1):
+    if kind != min(sequence, CHECKPOINT) and not (kind == AFTER_GAP and sequence > 1):
         raise cursor.fail("malformed", f"record {sequence} has kind {kind}")
     if body_length > BODY_LIMIT:
         raise cursor.fail("limit", f"a body of {body_length} bytes, at most {BODY_LIMIT}")
@@ -101,8 +111,8 @@ def parse_opening(record: bytes, where: str) -> Opening:
     cursor.finish()
     if opening.dataset_count > 2**32 - 1:
         raise cursor.fail("limit", f"{opening.dataset_count} data points")
-    if opening.dataset_count == 0:
-        raise cursor.fail("malformed", "a dataset without points")
+    if opening.dataset_count == 0 and opening.dataset_root != EMPTY_ROOT:
+        raise cursor.fail("malformed", "a dataset without points has another root")
     size = opening.chunk_size
     if size > 1 << 20:
         raise cursor.fail("limit", f"chunk size {size}")
@@ -174,12 +184,14 @@ def parse_checkpoint(record: bytes, sequence: int, previous: bytes, previous_ste
                      where: str) -> Checkpoint:
     """All rules of §3.3 and §4 that the record alone can show; chunks' content is checked elsewhere."""
     cursor = parse_header(record, sequence, previous, where)
+    gap = Gap(cursor.u64(), cursor.string(1, 255)) if int.from_bytes(record[:2], "little") == AFTER_GAP else None
     step, count = cursor.u64(), cursor.u32()
+    lost = gap.lost if gap else 0
     if sequence == 1:
         if (step, count) != (0, 0):
             raise cursor.fail("malformed", "record 1 holds the state before the first step")
-    elif step <= previous_step or count != step - previous_step:
-        raise cursor.fail("malformed", f"step {step} with {count} steps after step {previous_step}")
+    elif step <= previous_step or lost + count != step - previous_step:
+        raise cursor.fail("malformed", f"step {step} with {lost} lost and {count} known after step {previous_step}")
     steps = _parse_steps(cursor, count, opening.dataset_count)
     signature_root = cursor.digest()
     if sequence == 1 and signature_root != EMPTY_ROOT:
@@ -207,4 +219,4 @@ def parse_checkpoint(record: bytes, sequence: int, previous: bytes, previous_ste
     for digest, length in zip(chunks, layout.chunk_lengths):
         if lengths.setdefault(digest, length) != length:
             raise cursor.fail("malformed", "one digest for chunks of two lengths")
-    return Checkpoint(sequence, step, steps, signature_root, norms, tensors, chunks, layout.chunk_lengths)
+    return Checkpoint(sequence, gap, step, steps, signature_root, norms, tensors, chunks, layout.chunk_lengths)

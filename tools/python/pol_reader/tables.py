@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .cursor import Cursor
 from .folder import NAMES
-from .frames import checked_table
+from .frames import SUITES, checked_table
 from .hashing import ZERO, ed25519_valid, tagged, tree_root
 from .refusal import Refusal
 
@@ -13,6 +13,8 @@ SEAL_LENGTH = 392
 
 @dataclass(frozen=True)
 class Seal:
+    suite: int
+    epoch: int
     archive_id: bytes
     archive_root: bytes
     record_count: int
@@ -21,6 +23,7 @@ class Seal:
     object_root: bytes
     object_count: int
     norms_digest: bytes
+    key_commitment: bytes
     final_record_hash: bytes
     prover_key: bytes
     digest: bytes
@@ -34,7 +37,7 @@ def parse_seal(data: bytes) -> Seal:
     if cursor.take(8) != b"polseal1":
         raise cursor.fail("malformed", "another magic")
     version, suite = cursor.u16(), cursor.u16()
-    if version != 1 or suite != 0:
+    if version != 1 or suite not in SUITES:
         raise cursor.fail("unsupported", f"version {version}, cipher suite {suite}")
     if not ed25519_valid(data[296:328], data[328:], b"pol/v1/seal\n" + data[:328]):
         raise Refusal("damaged", "seal", "the signature is not one of the prover key over these bytes")
@@ -45,20 +48,21 @@ def parse_seal(data: bytes) -> Seal:
     object_count, reserved = cursor.u32(), cursor.u32()
     norms_digest, key_commitment = cursor.digest(), cursor.digest()
     final, reserved_digest = cursor.digest(), cursor.digest()
-    if epoch or reserved or key_commitment != ZERO or reserved_digest != ZERO:
-        raise Refusal("malformed", "seal", "key epoch, key commitment or reserved bytes are not zero")
+    if reserved or reserved_digest != ZERO:
+        raise Refusal("malformed", "seal", "reserved bytes are not zero")
+    if (epoch != 0) != (suite != 0) or suite == 0 and key_commitment != ZERO:
+        raise Refusal("malformed", "seal", f"key epoch or key commitment under cipher suite {suite}")
     if record_count < 2:
         raise Refusal("malformed", "seal", f"{record_count} records")
-    return Seal(archive_id, archive_root, record_count, step_count, model_digest, object_root, object_count,
-                norms_digest, final, data[296:328], tagged("seal-digest", data))
+    return Seal(suite, epoch, archive_id, archive_root, record_count, step_count, model_digest, object_root,
+                object_count, norms_digest, key_commitment, final, data[296:328], tagged("seal-digest", data))
 
 
 @dataclass(frozen=True)
 class RecordRow:
     record_hash: bytes
     offset: int
-    record_length: int
-    envelope_length: int
+    length: int
     step: int
 
 
@@ -67,9 +71,9 @@ def parse_record_index(data: bytes, seal: Seal) -> list[RecordRow]:
     where = "records.index"
     cursor = checked_table(data, b"polridx1", where)
     count = cursor.u64()
-    if count * 56 != cursor.remaining:
+    if count * 52 != cursor.remaining:
         raise cursor.fail("malformed", f"{count} rows in {cursor.remaining} bytes")
-    rows = [RecordRow(cursor.digest(), cursor.u64(), cursor.u32(), cursor.u32(), cursor.u64()) for _ in range(count)]
+    rows = [RecordRow(cursor.digest(), cursor.u64(), cursor.u32(), cursor.u64()) for _ in range(count)]
     if tree_root(row.record_hash for row in rows) != seal.archive_root:
         raise Refusal("damaged", where, "the record hashes do not give the archive root")
     if count != seal.record_count:

@@ -9,13 +9,20 @@ from pathlib import Path
 
 from pol_reader import Archive, Refusal
 from pol_reader.__main__ import main
+from pol_reader.age import NoMatch, identity
 from pol_reader.dataset import parse_point, salt, signature, tree_levels
+from pol_reader.grant import Grant, GrantRefusal, open_grant
 from pol_reader.hashing import crc32c, leaf_hash, root_from_inclusion, root_of_leaf_hashes, sha256
 from pol_reader.model import model_digest, tensor_digest
 
 from tests.vectors import ROOT, apply, files_of, lay_out, load
 
-NAMES = ("minimal", "rich", "ledger")
+NAMES = ("minimal", "rich", "ledger", "gaps", "imported", "delta", "encrypted")
+
+
+def epoch_key(name: str) -> bytes | None:
+    key = load(f"valid/{name}.expect.json").get("epochKey")
+    return bytes.fromhex(key) if key else None
 
 
 class Scratch(unittest.TestCase):
@@ -24,12 +31,20 @@ class Scratch(unittest.TestCase):
         self.addCleanup(holder.cleanup)
         self.path = Path(holder.name) / "a.pol"
 
-    def refusal(self) -> Refusal | None:
+    def refusal(self, keys: Grant | bytes | None = None) -> Refusal | None:
         try:
-            Archive(self.path).check()
+            Archive(self.path, keys).check()
         except Refusal as refusal:
             return refusal
         return None
+
+    def outcome(self, keys: Grant | bytes | None) -> tuple[str, str]:
+        """Error and place; `grant` for what the keys themselves are refused for."""
+        try:
+            refusal = self.refusal(keys)
+        except GrantRefusal as other:
+            return other.code, "grant"
+        return (refusal.code, refusal.where) if refusal else ("accepted", "grant")
 
 
 class ValidArchives(Scratch):
@@ -38,7 +53,7 @@ class ValidArchives(Scratch):
             with self.subTest(name):
                 expect = load(f"valid/{name}.expect.json")
                 lay_out(files_of(name), self.path)
-                archive = Archive(self.path)
+                archive = Archive(self.path, epoch_key(name))
                 found = archive.check()
                 self.assertEqual(found.archive_root, expect["archiveRoot"])
                 self.assertEqual(found.seal_digest, expect["sealDigest"])
@@ -62,7 +77,7 @@ class ValidArchives(Scratch):
             for last in ("seal", "objects", "norms", "records.index"):
                 del files[last]
                 lay_out(files, self.path)
-                self.assertFalse(Archive(self.path).check().sealed)
+                self.assertFalse(Archive(self.path, epoch_key(name)).check().sealed)
 
     def test_a_torn_tail_is_left_out_of_an_unfinished_archive(self) -> None:
         files = {name: data for name, data in files_of("ledger").items()
@@ -72,6 +87,29 @@ class ValidArchives(Scratch):
         found = Archive(self.path).check()
         self.assertEqual((found.records, found.steps), (3, 2))
         self.assertGreater(found.torn_bytes, 0)
+
+    def test_an_unfinished_archive_is_refused_where_it_cannot_go_on(self) -> None:
+        tables = ("seal", "objects", "norms", "records.index", "packs/00000000.index")
+        files = {name: data for name, data in files_of("minimal").items() if name not in tables}
+        pack = "packs/00000000.pack"
+        for name, altered, code in (
+            ("records", files["records"][:47], "damaged"),
+            ("records", files["records"][:12] + b"\1" + files["records"][13:], "malformed"),  # key epoch
+            ("records", files["records"][:16] + b"\0" + files["records"][17:], "malformed"),  # archive id
+            (pack, files[pack][:-1], "damaged"),
+            (pack, files[pack][:20] + b"\xff\xff\xff\x7f" + files[pack][24:], "limit"),  # a payload's length
+        ):
+            lay_out(files | {name: altered}, self.path)
+            found = self.refusal()
+            assert found is not None
+            self.assertEqual((found.code, found.where), (code, name), found.message)
+
+    def test_a_pack_has_a_largest_size(self) -> None:
+        lay_out(files_of("minimal"), self.path)
+        os.truncate(self.path / "packs/00000000.pack", (1 << 30) + 1)
+        found = self.refusal()
+        assert found is not None
+        self.assertEqual((found.code, found.where), ("limit", "packs/00000000.pack"))
 
     def test_command_line(self) -> None:
         lay_out(files_of("minimal"), self.path)
@@ -83,15 +121,13 @@ class ValidArchives(Scratch):
 class Refusals(Scratch):
     def test_each_with_its_error_and_place(self) -> None:
         bases = {name: files_of(name) for name in NAMES}
-        cases = load("refusals.json")
-        self.assertGreaterEqual(len(cases), 80)
-        for case in cases:
-            with self.subTest(case["id"]):
-                apply(case["edits"], bases[case["base"]], self.path)
-                found = self.refusal()
-                self.assertIsNotNone(found, "accepted")
-                assert found is not None
-                self.assertEqual((found.code, found.where), (case["expect"], case["where"]), found.message)
+        for file in ("refusals.json", "encrypted-refusals.json"):
+            cases = load(file)
+            self.assertGreaterEqual(len(cases), 80)
+            for case in cases:
+                with self.subTest(case["id"]):
+                    apply(case["edits"], bases[case["base"]], self.path)
+                    self.assertEqual(self.outcome(epoch_key(case["base"])), (case["expect"], case["where"]))
 
     def test_every_flipped_bit_is_noticed(self) -> None:
         files = files_of("minimal")
@@ -135,6 +171,72 @@ class Refusals(Scratch):
         found = self.refusal()
         assert found is not None
         self.assertEqual(found.code, "malformed")
+
+
+class Encrypted(Scratch):
+    def test_grants(self) -> None:
+        lay_out(files_of("encrypted"), self.path)
+        for case in load("grants.json"):
+            with self.subTest(case["id"]):
+                try:
+                    grant = open_grant(bytes.fromhex(case["grant"]), [identity(case["identity"])])
+                except NoMatch:
+                    found = ("wrongKey", "grant")
+                except Refusal as refusal:
+                    found = (refusal.code, "grant")
+                else:
+                    if case["expect"] == "accepted":
+                        self.assertEqual(grant.segments, tuple(case["segments"] or ()))
+                    found = self.outcome(grant)
+                self.assertEqual(found, (case["expect"], case["where"]))
+
+    def test_a_grant_of_a_segment_reads_no_more(self) -> None:
+        lay_out(files_of("encrypted"), self.path)
+        case = next(each for each in load("grants.json") if each["id"] == "segment-0")
+        archive = Archive(self.path, open_grant(bytes.fromhex(case["grant"]), [identity(case["identity"])]))
+        self.assertEqual((archive.check().records, [each.sequence for each in archive.checkpoints]), (4, [1, 2]))
+
+    def test_without_a_key_nothing_is_read(self) -> None:
+        lay_out(files_of("encrypted"), self.path)
+        self.assertEqual(self.outcome(None), ("outsideGrant", "grant"))
+        self.assertEqual(self.outcome(bytes(32)), ("wrongKey", "grant"))
+
+    def test_an_open_pack_cannot_be_read(self) -> None:
+        tables = ("seal", "objects", "norms", "records.index")
+        lay_out({name: data for name, data in files_of("encrypted").items() if name not in tables}, self.path)
+        self.assertEqual(self.outcome(epoch_key("encrypted")), ("accepted", "grant"))
+        (self.path / "packs/00000000.index").unlink()
+        self.assertEqual(self.outcome(epoch_key("encrypted")), ("missing", "packs/00000000.index"))
+
+    def test_every_flipped_byte_is_noticed(self) -> None:
+        files, key = files_of("encrypted"), epoch_key("encrypted")
+        lay_out(files, self.path)
+        unnoticed = []
+        for name, data in files.items():
+            for position in range(0, len(data), 3):
+                altered = bytearray(data)
+                altered[position] ^= 1 << position % 8
+                (self.path / name).write_bytes(altered)
+                if self.outcome(key)[0] == "accepted":
+                    unnoticed.append((name, position))
+            (self.path / name).write_bytes(data)
+        self.assertEqual(unnoticed, [])
+
+    def test_command_line(self) -> None:
+        lay_out(files_of("encrypted"), self.path)
+        case = next(each for each in load("grants.json") if each["id"] == "segment-1")
+        key, grant, names = (self.path.parent / each for each in ("key", "grant", "identity"))
+        key.write_text(f"pol-content-key-1 {load('valid/encrypted.expect.json')['epochKey']}\n")
+        grant.write_bytes(bytes.fromhex(case["grant"]))
+        names.write_text(f"# for the tests\n{case['identity']}\n")
+        path = str(self.path)
+        self.assertEqual(main([path, "--content-key", str(key)]), 0)
+        self.assertEqual(main([path, "--grant", str(grant), "--identity", str(names)]), 0)
+        self.assertEqual(main([path]), 1)
+        names.write_text(key.read_text().upper().replace("POL-CONTENT-KEY-1 ", "# "))
+        self.assertEqual(main([path, "--grant", str(grant), "--identity", str(names)]), 1)
+        key.write_text("pol-content-key-1 00\n")
+        self.assertEqual(main([path, "--content-key", str(key)]), 1)
 
 
 class Primitives(unittest.TestCase):
@@ -212,9 +314,14 @@ class WorkedBytes(unittest.TestCase):
                 data += bytes.fromhex(match[2])
             blocks.append(data)
         files, expect = files_of("minimal"), load("valid/minimal.expect.json")
-        self.assertEqual(len(blocks), 3)
-        self.assertEqual(blocks[2], files["seal"])
-        for number, block in ((0, blocks[0]), (2, blocks[1])):
+        self.assertEqual(len(blocks), 8)
+        opening, record, records, frame, envelope, pack, index, seal = blocks
+        self.assertTrue(files["records"].startswith(records))
+        self.assertTrue(files["records"].endswith(frame + record + envelope))
+        self.assertTrue(files["packs/00000000.pack"].startswith(pack))
+        self.assertEqual(files["packs/00000000.index"], index)
+        self.assertEqual(files["seal"], seal)
+        for number, block in ((0, opening), (2, record)):
             self.assertIn(block, files["records"])
             self.assertEqual(sha256(b"pol/v1/record\n", block).hex(), expect["recordHashes"][number])
         for digest in (*expect["recordHashes"], expect["sealDigest"], expect["archiveRoot"], expect["runSeed"]):
