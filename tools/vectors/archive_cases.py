@@ -373,6 +373,8 @@ def opening_cases() -> list[Case]:
                         base="ledger")("record.0.head size", le(7, 8)))
     cases.append(signed("opening-commitment-zero", M, r, "a log and no commitment", base="ledger")(
         "record.0.commitment", bytes(32)))
+    cases.append(signed("opening-empty-root", M, r, "no data points, and the root of some", base="imported")(
+        "record.0.dataset root", fixed("d")))
     cases.append(signed("opening-count-1", X, "dataset/tree.0", "signed: a data point that is not there",
                         base="imported")("record.0.dataset count", le(1, 8)))
     cases.append(Case("opening-cut", M, r, "the body ends before the log origin", faults={
