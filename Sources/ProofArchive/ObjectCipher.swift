@@ -74,9 +74,6 @@ package final class ObjectCipher {
   package func open(
     _ sealed: ArraySlice<UInt8>, id: Digest, _ shape: ObjectShape, with key: ObjectKey
   ) throws(ParsingError) -> [UInt8] {
-    guard sealed.count >= ObjectCipher.tagByteCount else {
-      throw ParsingError("an encrypted object is shorter than its tag", at: 0, kind: .damaged)
-    }
     let data = associatedData(shape, encodedByteCount: sealed.count - ObjectCipher.tagByteCount)
     guard
       let encoded = cipher.open(sealed, key: key.secret.bytes, nonce: nonce(id), data: data)
@@ -111,7 +108,7 @@ package final class ObjectCipher {
     data.u8(shape.codec)
     data.u8(shape.parameter)
     data.u32(shape.rawByteCount)
-    // Over the limit nothing opens; the field is then of no matter.
+    // Over the limit, or shorter than a tag, nothing opens; the field is then of no matter.
     data.u32(UInt32(truncatingIfNeeded: encodedByteCount))
     return data.bytes
   }
