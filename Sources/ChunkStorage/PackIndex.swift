@@ -1,8 +1,8 @@
 package import ProofPrimitives
 
-/// Where each chunk of a pack stands: stored id → range (`spec/archive.md` §5.2).
+/// The frames of a pack in order of place: stored id and length (`spec/archive.md` §5.2).
 ///
-/// Says nothing that has to be believed: a wrong range yields bytes with another digest.
+/// Says nothing that has to be believed: a wrong place yields bytes with another digest.
 package struct PackIndex: Equatable, Sendable {
   package struct Row: Equatable, Sendable {
     package let storedID: Digest
@@ -14,35 +14,38 @@ package struct PackIndex: Equatable, Sendable {
       self.offset = offset
       self.byteCount = byteCount
     }
+
+    package var range: Range<Int> { offset..<offset + byteCount }
   }
 
   private static let magic = Array("polpidx1".utf8)
-  private static let rowByteCount = 40
+  private static let rowByteCount = 36
+  /// What encryption adds to a payload.
+  private static let tagByteLimit = 16
+  /// What stands before the first frame of a pack.
+  package static let packHeaderByteCount = 16
   /// 1 GiB: offsets fit 32 bits with room, and one index fits in memory many times over.
   package static let packByteLimit = 1 << 30
-  /// More than a pack of 64 MiB has frames of the smallest kind; an index at this limit is 160 MiB.
-  private static let rowLimit = 1 << 22
-  package static let byteLimit = 32 + rowLimit * rowByteCount
+  /// Frames of a pack: an index at this limit is 36 MiB. Writers close a pack long before.
+  package static let frameLimit = 1 << 20
+  package static let byteLimit = 28 + frameLimit * rowByteCount
 
   package let packNumber: UInt32
   package let packByteCount: Int
-  /// In order of stored id.
+  /// In order of place, without gaps.
   package let rows: [Row]
 
-  package init(packNumber: UInt32, packByteCount: Int, rows: [Row]) {
+  /// - Parameter frames: Stored id and length of each frame, in order of place.
+  package init(packNumber: UInt32, frames: some Sequence<(storedID: Digest, byteCount: Int)>) {
     self.packNumber = packNumber
-    self.packByteCount = packByteCount
-    self.rows = rows.sorted { $0.storedID < $1.storedID }
-  }
-
-  package subscript(storedID: Digest) -> Row? {
-    var low = 0
-    var high = rows.count
-    while low < high {
-      let middle = (low + high) / 2
-      if rows[middle].storedID < storedID { low = middle + 1 } else { high = middle }
+    var offset = PackIndex.packHeaderByteCount
+    var rows: [Row] = []
+    for frame in frames {
+      rows.append(Row(storedID: frame.storedID, offset: offset, byteCount: frame.byteCount))
+      offset += frame.byteCount
     }
-    return low < rows.count && rows[low].storedID == storedID ? rows[low] : nil
+    self.rows = rows
+    packByteCount = offset
   }
 
   package var encoded: [UInt8] {
@@ -53,24 +56,16 @@ package struct PackIndex: Equatable, Sendable {
     writer.u64(UInt64(packByteCount))
     for row in rows {
       writer.digest(row.storedID)
-      writer.u32(UInt32(row.offset))
       writer.u32(UInt32(row.byteCount))
     }
     writer.u32(crc32c(writer.bytes))
     return writer.bytes
   }
 
-  /// The pack length that an index of this pack states, when its checksum, magic and number are right.
-  package static func claimedPackByteCount(_ bytes: [UInt8], of number: UInt32) -> Int? {
-    guard var reader = try? checkedTable(bytes),
-      (try? reader.expect(PackIndex.magic, "magic")) != nil,
-      (try? reader.u32("pack number")) == number, (try? reader.u32("row count")) != nil,
-      let length = try? reader.u64("pack length")
-    else { return nil }
-    return Int(clamping: length)
-  }
-
-  package init(parsing bytes: [UInt8]) throws(ParsingError) {
+  /// - Parameter rawLimit: The archive's chunk size, where it is known.
+  package init(
+    parsing bytes: [UInt8], rawLimit: Int = ChunkFrame.rawByteLimit
+  ) throws(ParsingError) {
     var reader = try checkedTable(bytes)
     try reader.expect(PackIndex.magic, "magic of the pack index")
     packNumber = try reader.u32("pack number")
@@ -85,19 +80,26 @@ package struct PackIndex: Equatable, Sendable {
     }
     var rows: [Row] = []
     rows.reserveCapacity(count)
+    var offset = PackIndex.packHeaderByteCount
     for _ in 0..<count {
       let start = reader.offset
       let row = Row(
-        storedID: try reader.digest("stored id"), offset: Int(try reader.u32("offset")),
+        storedID: try reader.digest("stored id"), offset: offset,
         byteCount: Int(try reader.u32("frame length")))
-      guard row.offset >= 16, row.byteCount > ChunkFrame.headerByteCount,
-        row.byteCount <= ChunkFrame.headerByteCount + ChunkFrame.rawByteLimit,
-        row.offset + row.byteCount <= packByteCount
+      guard
+        row.byteCount <= ChunkFrame.headerByteCount + rawLimit + PackIndex.tagByteLimit
+      else { throw ParsingError("a frame is over the limit", at: start + 32, kind: .limit) }
+      guard row.byteCount > ChunkFrame.headerByteCount, row.range.upperBound <= packByteCount
       else { throw ParsingError("a frame is outside of its pack", at: start + 32) }
-      if let last = rows.last, !(last.storedID < row.storedID) {
-        throw ParsingError("stored ids are not in order", at: start)
-      }
+      offset = row.range.upperBound
       rows.append(row)
+    }
+    guard offset == packByteCount else {
+      throw ParsingError("the frames do not fill the pack", at: 16)
+    }
+    let ids = rows.map(\.storedID).sorted()
+    guard !zip(ids, ids.dropFirst()).contains(where: { $0 == $1 }) else {
+      throw ParsingError("a stored id stands twice", at: 24)
     }
     self.rows = rows
   }

@@ -9,6 +9,7 @@ extension ArchiveChecker {
 
   /// The leaf hashes, after every `tree.L` was compared with the dataset root.
   func datasetLeaves(_ opening: OpeningRecord) throws(ArchiveError) -> [Digest] {
+    guard opening.datasetCount > 0 else { return [] }
     let leaves = try hashes(level: 0, count: opening.datasetCount)
     guard MerkleTree.root(ofLeafHashes: leaves) == opening.datasetRoot else {
       throw ArchiveError(
@@ -59,8 +60,11 @@ extension ArchiveChecker {
   }
 
   /// Every point against its leaf; gives how many there are.
-  func points(_ opening: OpeningRecord, leaves: [Digest]) throws(ArchiveError) -> Int {
-    let offsets = try self.offsets(count: leaves.count)
+  func points(
+    _ opening: OpeningRecord, leaves: [Digest], _ keys: ArchiveKeys?
+  ) throws(ArchiveError) -> Int {
+    let overhead = keys == nil ? 0 : EncryptedPoint.overheadByteCount
+    let offsets = try self.offsets(count: leaves.count, overhead: overhead)
     var first = 0
     while first < leaves.count {
       var end = first + 1
@@ -70,8 +74,9 @@ extension ArchiveChecker {
       let base = offsets[first]
       let bytes = try source.bytes(of: ArchiveFiles.points, base..<offsets[end])
       for index in first..<end {
-        let slice = bytes[offsets[index] - base..<offsets[index + 1] - base]
+        let stored = bytes[offsets[index] - base..<offsets[index + 1] - base]
         let place = "\(ArchiveFiles.points), point \(index)"
+        let slice = try keys?.openPoint(stored, index: UInt32(index), at: place)[...] ?? stored
         guard let signature = SaltedPoint.signature(ofEncoded: slice),
           MerkleTree.leafHash(of: signature.bytes) == leaves[index]
         else { throw ArchiveError(.damaged, at: place, "it is not the committed point") }
@@ -84,7 +89,7 @@ extension ArchiveChecker {
     return leaves.count
   }
 
-  private func offsets(count: Int) throws(ArchiveError) -> [Int] {
+  private func offsets(count: Int, overhead: Int) throws(ArchiveError) -> [Int] {
     let bytes = try exactly(ArchiveFiles.offsets, byteCount: (count + 1) * 8)
     let total = try byteCountThatIs(ArchiveFiles.points)
     var reader = ByteReader(bytes)
@@ -100,7 +105,7 @@ extension ArchiveChecker {
           .malformed, at: "\(ArchiveFiles.offsets), point \(index)",
           "offsets do not increase from 0 to the length of the points")
       }
-      if let last = offsets.last, Int(value) - last > SaltedPoint.byteLimit {
+      if let last = offsets.last, Int(value) - last > SaltedPoint.byteLimit + overhead {
         throw ArchiveError(
           .limit, at: "\(ArchiveFiles.offsets), point \(index - 1)", "the point is over the limit")
       }

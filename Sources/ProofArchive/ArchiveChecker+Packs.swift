@@ -3,7 +3,7 @@ internal import ProofPrimitives
 
 /// Every frame of every pack, named by a record or not: they are published bytes (`spec/archive.md` §5).
 extension ArchiveChecker {
-  mutating func packs(_ names: [String], _ opening: OpeningRecord) {
+  mutating func packs(_ names: [String], _ header: RecordsHeader, rawLimit: Int) {
     let there = Set(names)
     var stored = Set<Digest>()
     var number: UInt32 = 0
@@ -11,20 +11,19 @@ extension ArchiveChecker {
       attempt("some chunks of \(ArchiveFiles.pack(number)) cannot be found") {
         checker throws(ArchiveError) in
         let hasIndex = there.contains(ArchiveFiles.packIndex(number))
-        let rows = try checker.pack(number, hasIndex: hasIndex, opening)
-        guard !rows.contains(where: { stored.contains($0.storedID) }) else {
+        let rows = try checker.pack(number, hasIndex: hasIndex, header, rawLimit: rawLimit)
+        for row in rows where !stored.insert(row.storedID).inserted {
           throw ArchiveError(
             .malformed, at: ArchiveFiles.packIndex(number), "an earlier pack holds a chunk of it")
         }
-        for row in rows { stored.insert(row.storedID) }
       }
       number += 1
     }
   }
 
-  /// The rows of one pack, which are those of its index.
+  /// Every frame of one pack by its checksum, and the lengths in its index.
   private func pack(
-    _ number: UInt32, hasIndex: Bool, _ opening: OpeningRecord
+    _ number: UInt32, hasIndex: Bool, _ header: RecordsHeader, rawLimit: Int
   ) throws(ArchiveError) -> [PackIndex.Row] {
     let (name, indexName) = (ArchiveFiles.pack(number), ArchiveFiles.packIndex(number))
     let total =
@@ -33,16 +32,15 @@ extension ArchiveChecker {
       throw ArchiveError(.limit, at: name, "the pack has \(total) bytes")
     }
     try PackScan.checkHeader(number, source)
-    if !hasIndex, !report.isSealed {
-      // The open pack: what a crash tore is cut when the training goes on.
-      return try PackScan.rows(of: number, in: source, archiveID: opening.archiveID)
-    }
-    let index = try StateLoader.packIndex(number, source)
-    try StateLoader.comparePack(number, index.packByteCount, source)
-    let rows = try PackScan.wholeRows(of: number, byteCount: total, in: source, opening: opening)
-    guard PackIndex(packNumber: number, packByteCount: total, rows: rows) == index else {
+    // The open pack of an unfinished archive: what a crash tore is cut when the training goes on.
+    if !hasIndex, !report.isSealed { return [] }
+    let index = try PackCatalog.index(number, source, rawLimit: rawLimit)
+    try PackCatalog.comparePack(number, index.packByteCount, source)
+    let frames = try PackScan.allFrames(
+      of: number, byteCount: total, in: source, header, rawLimit: rawLimit)
+    guard frames == index.rows.map(\.byteCount) else {
       throw ArchiveError(.malformed, at: indexName, "its rows are not the frames of the pack")
     }
-    return rows
+    return index.rows
   }
 }

@@ -8,6 +8,8 @@ struct RecordsPass {
   let seal: Seal?
   let index: RecordIndex?
   let opening: OpeningRecord
+  /// Of an encrypted archive.
+  let keys: ArchiveKeys?
   /// Leaf hashes of the dataset's tree; nil when they are not those of record 0.
   let leaves: [Digest]?
 
@@ -30,7 +32,7 @@ extension ArchiveChecker {
   func opening(
     _ walk: inout RecordWalk, _ seal: Seal?, _ index: RecordIndex?
   ) throws(ArchiveError) -> OpeningRecord {
-    let frame = try walk.next()
+    let frame = try walk.next(0)
     try ArchiveChecker.compare(frame, 0, index)
     let opening = try parsing(ArchiveReader.recordPlace(0), isSigned: seal != nil) {
       () throws(ParsingError) in try OpeningRecord(parsing: frame.record[...])
@@ -38,11 +40,12 @@ extension ArchiveChecker {
     if let seal, seal.archiveID != opening.archiveID {
       throw ArchiveReader.falseSeal("the archive id is not that of record 0")
     }
+    try walk.header.check(opening)
     if let seal, seal.proverKey != opening.proverKey {
       throw ArchiveReader.falseSeal("it is signed by another key than record 0 names")
     }
     _ = try parsing("\(ArchiveReader.recordPlace(0)), envelope") { () throws(ParsingError) in
-      try Envelope(parsing: frame.envelope[...], chunks: [], archiveID: opening.archiveID)
+      try Envelope(parsing: frame.envelope[...], chunks: [], header: walk.header)
     }
     return opening
   }
@@ -62,15 +65,14 @@ extension ArchiveChecker {
     var pass = start
     if pass.seal != nil {
       attempt("the largest updates cannot be found") { checker throws(ArchiveError) in
-        pass.norms = try ArchiveReader.normsTable(checker.source, pass.seal)
+        pass.norms = try ArchiveReader.normsTable(checker.source, pass.seal, pass.keys)
       }
     }
-    let loader = loader(pass.opening)
+    let loader = loader(pass)
     if let index = pass.index {
       pass.previousHash = index.rows[0].hash
       arePlacesRight(
-        index.rows[0], 0, pass.walk.offset, step: 0,
-        recordByteCount: pass.opening.encoded.count)
+        index.rows[0], RecordsHeader.byteCount, pass.walk.offset, step: 0)
       for number in 1..<index.rows.count {
         progress(0.8 * Double(number) / Double(index.rows.count))
         record(number, &pass, loader)
@@ -88,21 +90,23 @@ extension ArchiveChecker {
     sealed(pass)
   }
 
-  private mutating func loader(_ opening: OpeningRecord) -> StateLoader {
+  private mutating func loader(_ pass: RecordsPass) -> ChunkLoader {
     var indexes: [UInt32: PackIndex] = [:]
     if !report.isSealed {
       attempt("chunks in packs without an index cannot be found") { checker throws(ArchiveError) in
-        indexes = try KeptPacks(checker.source, archiveID: opening.archiveID).allIndexes
+        indexes = try KeptPacks(checker.source, pass.walk.header).openIndexes
       }
     }
-    return StateLoader(source: source, opening: opening, indexes: indexes)
+    return ChunkLoader(
+      source: source, opening: pass.opening, header: pass.walk.header, keys: pass.keys,
+      open: indexes)
   }
 
   /// Up to the first frame that is torn, which is what a crash leaves at the end (§7).
-  private mutating func unsealedRecords(_ pass: inout RecordsPass, _ loader: StateLoader) {
+  private mutating func unsealedRecords(_ pass: inout RecordsPass, _ loader: ChunkLoader) {
     var zero = pass.walk
-    zero.offset = 0
-    if let frame = try? zero.next() { pass.previousHash = RecordHeader.hash(frame.record[...]) }
+    zero.offset = RecordsHeader.byteCount
+    if let frame = try? zero.next(0) { pass.previousHash = RecordHeader.hash(frame.record[...]) }
     var number = 1
     while pass.walk.offset < pass.walk.total {
       let start = pass.walk.offset
@@ -123,7 +127,7 @@ extension ArchiveChecker {
   }
 
   /// Reads one record and judges it; moves the pass on to the next.
-  private mutating func record(_ number: Int, _ pass: inout RecordsPass, _ loader: StateLoader) {
+  private mutating func record(_ number: Int, _ pass: inout RecordsPass, _ loader: ChunkLoader) {
     let before = number == 1 ? "the segment after it" : "the segments on both sides of it"
     let (last, lastState) = (pass.previous, pass.previousState)
     let lastHash = pass.index?.rows[number - 1].hash ?? pass.previousHash
@@ -134,7 +138,7 @@ extension ArchiveChecker {
       checker throws(ArchiveError) in
       let frame: RecordFrame
       do throws(ArchiveError) {
-        frame = try pass.walk.next()
+        frame = try pass.walk.next(number)
       } catch {
         if let rows = pass.index?.rows {
           pass.walk.offset = number + 1 < rows.count ? rows[number + 1].offset : pass.walk.total
@@ -147,27 +151,35 @@ extension ArchiveChecker {
       checker.report.records += 1
       pass.previous = record
       checker.arePlacesRight(
-        pass.index?.rows[number], start, pass.walk.offset, step: record.step,
-        recordByteCount: frame.record.count)
+        pass.index?.rows[number], start, pass.walk.offset, step: record.step)
       try ArchiveChecker.judge(record, after: last, pass)
       let envelope = try parsing("\(pass.place(number)), envelope") { () throws(ParsingError) in
         try Envelope(
-          parsing: frame.envelope[...], chunks: record.chunks, archiveID: pass.opening.archiveID)
+          parsing: frame.envelope[...], chunks: record.chunks, header: pass.walk.header)
       }
       guard record.stateByteCount <= ArchiveChecker.assembledLimit else {
         try loader.check(record, envelope: envelope)
         checker.report.chunks += record.chunks.count
+        try ArchiveChecker.checkIDs(record, envelope, pass, loader)
         return
       }
       let state = try loader.state(
         of: record, envelope: envelope, roles: Set(TensorRole.allCases))
       checker.report.chunks += record.chunks.count
       pass.previousState = state
+      try ArchiveChecker.checkIDs(record, envelope, pass, loader)
       if let lastState, UpdateNorms(from: lastState, to: state) != record.norms {
         throw ArchiveChecker.signed(
           pass.place(number), "its norms are not those of its update", pass)
       }
     }
+  }
+
+  private static func checkIDs(
+    _ record: CheckpointRecord, _ envelope: Envelope, _ pass: RecordsPass, _ loader: ChunkLoader
+  ) throws(ArchiveError) {
+    guard pass.seal != nil else { return }
+    try loader.checkStoredIDs(record, envelope: envelope, in: pass.opening.archiveID)
   }
 
   private static func signed(_ place: String, _ message: String, _ pass: RecordsPass)
@@ -220,12 +232,11 @@ extension ArchiveChecker {
 
   /// The places in `records.index` are hints, and false ones are found here.
   private mutating func arePlacesRight(
-    _ row: RecordIndex.Row?, _ start: Int, _ end: Int, step: Int, recordByteCount: Int
+    _ row: RecordIndex.Row?, _ start: Int, _ end: Int, step: Int
   ) {
     guard let row else { return }
     let isRight =
-      row.offset == start && row.offset + row.frameByteCount == end && row.step == step
-      && row.recordByteCount == recordByteCount
+      row.offset == start && row.range.upperBound == end && row.step == step
     if !isRight {
       add(
         ArchiveError(

@@ -84,3 +84,20 @@ extension ObjectSource {
     }
   }
 }
+
+extension ObjectSource {
+  /// The bytes of several ranges in one round trip, as `bytes(of:_:)` reads one.
+  func allBytes(of ranges: [(name: String, range: Range<Int>)]) throws(ArchiveError) -> [[UInt8]] {
+    do throws(StorageError) {
+      let answers = try readTogether(
+        ranges.map { ObjectRequest($0.name, .range($0.range)) })
+      return answers.map { $0 ?? [] }
+    } catch {
+      guard error.code == .missing else { throw ArchiveError(error) }
+      // One of them is cut or gone: the one at fault says how.
+      var answers: [[UInt8]] = []
+      for item in ranges { answers.append(try bytes(of: item.name, item.range)) }
+      return answers
+    }
+  }
+}

@@ -19,45 +19,59 @@ package final class ArchiveReader {
   /// What stands after the last whole record of an unfinished archive; nil when nothing does.
   package let tornTail: String?
 
-  private let loader: StateLoader
+  let header: RecordsHeader
+  /// Nil for an archive that is not encrypted.
+  let keys: ArchiveKeys?
+  private let loader: ChunkLoader
   private var frames: [Int: RecordFrame] = [:]
   private var objects: ObjectTable?
   /// 1 MiB: settings and policies are a page of text.
-  private static let textLimit = 1 << 20
+  static let textLimit = 1 << 20
 
   /// Opens a sealed archive: reads the seal, the record index, record 0, settings and policy.
   ///
   /// - Throws: `.missing` when there is no seal; `.damaged` when the signature or a digest does not
   ///   match.
-  package init(_ source: any ObjectSource) throws(ArchiveError) {
+  ///   For an encrypted archive also as `ArchiveAccess` and `Grant` say.
+  package init(
+    _ source: any ObjectSource, access: ArchiveAccess = .none
+  ) throws(ArchiveError) {
     self.source = source
     let seal = try ArchiveReader.seal(in: source)
-    index = try ArchiveReader.index(source, seal)
+    keys = try access.keys(for: seal)
+    index = try ArchiveReader.index(source, seal, keys)
     self.seal = seal
     tornTail = nil
-    opening = try ArchiveReader.opening(source, index)
+    header = try RecordsHeader.load(source, seal: seal)
+    opening = try ArchiveReader.opening(source, index, keys)
     guard opening.archiveID == seal.archiveID else {
       throw ArchiveReader.falseSeal("the archive id is not that of record 0")
     }
-    (settings, policy) = try ArchiveReader.texts(source, opening)
+    try header.check(opening)
+    (settings, policy) = try ArchiveReader.texts(source, opening, keys)
     dataset = DatasetReader(
-      source: source, root: opening.datasetRoot, count: opening.datasetCount)
-    loader = StateLoader(source: source, opening: opening)
+      source: source, root: opening.datasetRoot, count: opening.datasetCount, keys: keys)
+    loader = ChunkLoader(source: source, opening: opening, header: header, keys: keys)
   }
 
   /// Opens an archive that may be unfinished, by walking its records: for looking at it locally.
-  package init(unsealed source: any ObjectSource) throws(ArchiveError) {
+  package init(
+    unsealed source: any ObjectSource, access: ArchiveAccess = .none
+  ) throws(ArchiveError) {
     self.source = source
-    let scan = try RecordScan(source)
+    let scan = try RecordScan(source, access: access)
+    keys = scan.keys
     seal = nil
+    header = scan.header
     index = RecordIndex(rows: scan.rows)
     tornTail = scan.tail
     opening = scan.opening
-    (settings, policy) = try ArchiveReader.texts(source, opening)
+    (settings, policy) = try ArchiveReader.texts(source, opening, keys)
     dataset = DatasetReader(
-      source: source, root: opening.datasetRoot, count: opening.datasetCount)
-    let kept = try KeptPacks(source, archiveID: opening.archiveID)
-    loader = StateLoader(source: source, opening: opening, indexes: kept.allIndexes)
+      source: source, root: opening.datasetRoot, count: opening.datasetCount, keys: keys)
+    let kept = try KeptPacks(source, header)
+    loader = ChunkLoader(
+      source: source, opening: opening, header: header, keys: keys, open: kept.openIndexes)
   }
 
   /// The seal with its signature checked: its fields are what the holder of its key said.
@@ -90,9 +104,10 @@ package final class ArchiveReader {
 
   /// The record hashes, whose root is the signed one; their places are hints.
   static func index(
-    _ source: any ObjectSource, _ seal: Seal
+    _ source: any ObjectSource, _ seal: Seal, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> RecordIndex {
-    let table = try whole(ArchiveFiles.recordIndex, in: source, limit: RecordIndex.byteLimit)
+    let table = try file(
+      ArchiveFiles.recordIndex, .recordIndex, in: source, limit: RecordIndex.byteLimit, keys)
     let index = try parsing(ArchiveFiles.recordIndex) { () throws(ParsingError) in
       try RecordIndex(parsing: table)
     }
@@ -118,13 +133,25 @@ package final class ArchiveReader {
     return bytes
   }
 
+  /// A whole file, opened where the archive is encrypted.
+  static func file(
+    _ name: String, _ kind: ObjectKind, in source: any ObjectSource, limit: Int,
+    _ keys: ArchiveKeys?
+  ) throws(ArchiveError) -> [UInt8] {
+    guard let keys else { return try whole(name, in: source, limit: limit) }
+    let bytes = try whole(
+      name, in: source,
+      limit: limit + EncryptedFile.headerByteCount + ObjectCipher.tagByteCount)
+    return try keys.openFile(bytes, kind, at: name)
+  }
+
   private static func opening(
-    _ source: any ObjectSource, _ index: RecordIndex
+    _ source: any ObjectSource, _ index: RecordIndex, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> OpeningRecord {
     guard let row = index.rows.first else {
       throw ArchiveError(.damaged, at: ArchiveFiles.recordIndex, "there are no records")
     }
-    let frame = try frame(row, number: 0, in: source)
+    let frame = try frame(row, number: 0, in: source, keys)
     return try parsing(recordPlace(0), isSigned: true) { () throws(ParsingError) in
       try OpeningRecord(parsing: frame.record[...])
     }
@@ -135,14 +162,15 @@ package final class ArchiveReader {
   }
 
   static func texts(
-    _ source: any ObjectSource, _ opening: OpeningRecord
+    _ source: any ObjectSource, _ opening: OpeningRecord, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> (settings: [UInt8], policy: [UInt8]) {
-    let settings = try whole(ArchiveFiles.settings, in: source, limit: textLimit)
+    let settings = try file(
+      ArchiveFiles.settings, .settings, in: source, limit: textLimit, keys)
     guard SHA256.hash(.settings, settings) == opening.settingsDigest else {
       throw ArchiveError(
         .damaged, at: ArchiveFiles.settings, "these are not the settings that record 0 names")
     }
-    let policy = try whole(ArchiveFiles.policy, in: source, limit: textLimit)
+    let policy = try file(ArchiveFiles.policy, .policy, in: source, limit: textLimit, keys)
     guard SHA256.hash(.policy, policy) == opening.policyDigest else {
       throw ArchiveError(
         .damaged, at: ArchiveFiles.policy, "this is not the policy that record 0 names")
@@ -151,19 +179,16 @@ package final class ArchiveReader {
   }
 
   private static func frame(
-    _ row: RecordIndex.Row, number: Int, in source: any ObjectSource
+    _ row: RecordIndex.Row, number: Int, in source: any ObjectSource, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> RecordFrame {
-    let bytes = try source.bytes(
-      of: ArchiveFiles.records, row.offset..<row.offset + row.frameByteCount)
-    return try checked(bytes, row, number)
+    let bytes = try source.bytes(of: ArchiveFiles.records, row.range)
+    return try checked(bytes, row, number, keys)
   }
 
   private static func checked(
-    _ bytes: [UInt8], _ row: RecordIndex.Row, _ number: Int
+    _ bytes: [UInt8], _ row: RecordIndex.Row, _ number: Int, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> RecordFrame {
-    let frame = try parsing(recordPlace(number)) { () throws(ParsingError) in
-      try RecordFrame(parsing: bytes)
-    }
+    let frame = try RecordFrame(parsing: bytes, number: number, keys: keys)
     guard RecordHeader.hash(frame.record[...]) == row.hash else {
       throw ArchiveError(
         .damaged, at: recordPlace(number), "the record is not the one in the archive root")
@@ -205,14 +230,14 @@ package final class ArchiveReader {
     for (number, row) in zip(numbers, rows) {
       let from = row.offset - start
       frames[number] = try ArchiveReader.checked(
-        Array(bytes[from..<from + row.frameByteCount]), row, number)
+        Array(bytes[from..<from + row.frameByteCount]), row, number, keys)
     }
   }
 
   private func loadFrame(_ number: Int) throws(ArchiveError) -> RecordFrame {
     if let known = frames[number] { return known }
     precondition(index.rows.indices.contains(number) && number >= 1, "no such checkpoint record")
-    return try ArchiveReader.frame(index.rows[number], number: number, in: source)
+    return try ArchiveReader.frame(index.rows[number], number: number, in: source, keys)
   }
 
   /// The state of checkpoint record `number`: the tensors of `roles`, no other chunk fetched.
@@ -234,20 +259,20 @@ package final class ArchiveReader {
     return try parsing("\(ArchiveReader.recordPlace(number)), envelope") {
       () throws(ParsingError) in
       try Envelope(
-        parsing: frame.envelope[...], chunks: record.chunks, archiveID: opening.archiveID)
+        parsing: frame.envelope[...], chunks: record.chunks, header: header)
     }
   }
 
   /// The norms of all segments, checked against the digest in the seal.
   package func normsTable() throws(ArchiveError) -> NormsTable {
-    try ArchiveReader.normsTable(source, seal)
+    try ArchiveReader.normsTable(source, seal, keys)
   }
 
   static func normsTable(
-    _ source: any ObjectSource, _ seal: Seal?
+    _ source: any ObjectSource, _ seal: Seal?, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> NormsTable {
-    let bytes = try ArchiveReader.whole(
-      ArchiveFiles.norms, in: source, limit: NormsTable.byteLimit)
+    let bytes = try ArchiveReader.file(
+      ArchiveFiles.norms, .norms, in: source, limit: NormsTable.byteLimit, keys)
     if let seal, NormsTable.digest(bytes) != seal.normsDigest {
       throw ArchiveError(
         .damaged, at: ArchiveFiles.norms, "these are not the norms that the seal names")
@@ -297,7 +322,8 @@ package final class ArchiveReader {
           "these are not the claims that were sealed")
       }
     }
-    guard let bytes else { return nil }
+    guard var bytes else { return nil }
+    if let keys { bytes = try keys.openFile(bytes, .claims, at: ArchiveFiles.claims) }
     return try parsing(ArchiveFiles.claims, isSigned: seal != nil) { () throws(ParsingError) in
       try JSONValue(parsing: bytes, form: .canonical)
     }

@@ -2,21 +2,28 @@ package import ChunkStorage
 package import ProofPrimitives
 
 extension ArchiveWriter {
+  /// Deltas of a recording go against key frames only.
+  private static let starDepth = 1
+
   /// Makes an archive that holds record 0 and nothing trained yet: a prepared folder.
   ///
   /// `records` is written last, whole: a folder without it was never prepared.
   package static func create(
     at path: String, opening: OpeningRecord, settings: [UInt8], policy: [UInt8],
-    dataset: DatasetManifest
+    dataset: DatasetManifest, options: Options = Options()
   ) throws(ArchiveError) -> ArchiveWriter {
     try checkVacant(path)
+    let contentKey = options.epochKey.map { ContentKey($0, epoch: 1, archiveID: opening.archiveID) }
+    let sealer = contentKey.map { ArchiveSealer($0) }
     try storing { () throws(StorageError) in
       try DurableFile.createDirectory(path)
       try DurableFile.createDirectory("\(path)/\(ArchiveFiles.packFolder)")
       try DurableFile.createDirectory("\(path)/\(ArchiveFiles.datasetFolder)")
-      try DurableFile.write(settings, to: "\(path)/\(ArchiveFiles.settings)")
-      try DurableFile.write(policy, to: "\(path)/\(ArchiveFiles.policy)")
-      let files = dataset.files
+      try DurableFile.write(
+        sealer?.file(settings, .settings) ?? settings, to: "\(path)/\(ArchiveFiles.settings)")
+      try DurableFile.write(
+        sealer?.file(policy, .policy) ?? policy, to: "\(path)/\(ArchiveFiles.policy)")
+      let files = dataset.files(sealer)
       // A preparation of a larger dataset that did not end may have left more levels.
       for level in 0..<ArchiveFiles.treeLevelCount {
         let name = ArchiveFiles.tree(level: level)
@@ -25,10 +32,15 @@ extension ArchiveWriter {
         }
       }
       for file in files { try DurableFile.write(file.bytes, to: "\(path)/\(file.name)") }
-      let frame = RecordFrame(record: opening.encoded, envelope: Envelope(rows: []).encoded)
-      try DurableFile.write(frame.encoded, to: "\(path)/\(ArchiveFiles.records)")
+      let header = RecordsHeader(
+        suite: contentKey == nil ? 0 : 1, depth: options.usesDeltas ? starDepth : 0, keyEpoch: contentKey?.epoch ?? 0,
+        archiveID: opening.archiveID)
+      let frame = RecordFrame.encode(
+        record: opening.encoded, envelope: Envelope(rows: [], suite: header.suite).encoded,
+        sealer: sealer)
+      try DurableFile.write(header.encoded + frame, to: "\(path)/\(ArchiveFiles.records)")
     }
-    return try open(at: path)
+    return try open(at: path, options: options)
   }
 
   /// Refuses a folder that holds anything but what a preparation that did not end leaves behind.
@@ -57,13 +69,18 @@ extension ArchiveWriter {
   /// Settings and policy as they stand, each checked against record 0.
   package func texts() throws(ArchiveError) -> (settings: [UInt8], policy: [UInt8]) {
     let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
-    return try ArchiveReader.texts(source, opening)
+    let keys = sealer.map { sealer in
+      ArchiveKeys(.all(sealer.key), archiveID: header.archiveID, epoch: header.keyEpoch)
+    }
+    return try ArchiveReader.texts(source, opening, keys)
   }
 
   /// Opens an unsealed archive at its last whole record; what was torn by a crash is cut off.
   ///
   /// - Complexity: reads every record, the dataset, and the packs that have no index yet.
-  package static func open(at path: String) throws(ArchiveError) -> ArchiveWriter {
+  package static func open(
+    at path: String, options: Options = Options()
+  ) throws(ArchiveError) -> ArchiveWriter {
     let lock = try storing { () throws(StorageError) in try DirectoryLock(path) }
     let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
     let isSealed = try storing { () throws(StorageError) in
@@ -74,36 +91,38 @@ extension ArchiveWriter {
         .io, at: path, "the archive is sealed: nothing can be added",
         remedy: "start another archive, or run `pol verify` on this one")
     }
-    var scan = try RecordScan(source)
+    let access: ArchiveAccess = options.epochKey.map { .epochKey($0) } ?? .none
+    var scan = try RecordScan(source, access: access)
     let dataset = try DatasetManifest(
-      loading: source, root: scan.opening.datasetRoot, count: scan.opening.datasetCount)
+      loading: source, root: scan.opening.datasetRoot, count: scan.opening.datasetCount,
+      keys: scan.keys)
     let packs = try scan.cutToStoredChunks()
     let records = try storing { () throws(StorageError) in
       let file = try AppendFile("\(path)/\(ArchiveFiles.records)")
       try file.truncate(to: scan.endOffset)
       return file
     }
-    let writer = try storing { () throws(StorageError) in
-      try packs.writer(path: path, archiveID: scan.opening.archiveID)
-    }
-    for row in scan.lastEnvelope?.rows ?? [] { writer.remember(row) }
-    var state: TrainingState?
-    if let last = scan.lastCheckpoint, let envelope = scan.lastEnvelope {
-      state = try StateLoader(source: source, opening: scan.opening, indexes: packs.indexes)
-        .state(of: last, envelope: envelope, roles: Set(TensorRole.allCases))
-    }
+    let writer = try packs.writer(path: path)
+    let open = packs.openChunks
     return ArchiveWriter(
-      path: path, opening: scan.opening, dataset: dataset, lock: lock, records: records,
-      packs: writer, rows: scan.rows, norms: scan.norms, lastState: state)
+      path: path,
+      Parts(scan: scan, dataset: dataset, lock: lock, records: records, packs: writer,
+        openChunks: open,
+        contentKey: scan.header.keyEpoch == 0
+          ? nil
+          : options.epochKey.map {
+            ContentKey($0, epoch: scan.header.keyEpoch, archiveID: scan.header.archiveID)
+          }),
+      options)
   }
 }
 
 extension DatasetManifest {
   /// Reads the whole dataset back and compares its root.
   package init(
-    loading source: any ObjectSource, root: Digest, count: Int
+    loading source: any ObjectSource, root: Digest, count: Int, keys: ArchiveKeys?
   ) throws(ArchiveError) {
-    let reader = DatasetReader(source: source, root: root, count: count)
+    let reader = DatasetReader(source: source, root: root, count: count, keys: keys)
     let points = try reader.points(at: (0..<UInt32(count)))
     self.init(salted: (0..<UInt32(count)).compactMap { points[$0] })
     guard self.root == root else {

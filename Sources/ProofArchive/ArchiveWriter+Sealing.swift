@@ -19,20 +19,25 @@ extension ArchiveWriter {
         .malformed, at: path, "the key is not the one that record 0 names",
         remedy: "seal with the key the run was prepared with")
     }
-    guard let lastState, let model = modelDigest(of: lastState.tensors), let last = rows.last else {
+    guard let last, let finalRow = rows.last else {
       throw ArchiveError(
         .malformed, at: path, "there is no checkpoint to seal", remedy: "train first")
     }
     try sync()
+    let model = try loader().modelDigest(of: last.record, envelope: last.envelope)
     let normsTable = NormsTable(rows: norms).encoded
     try storing { () throws(StorageError) in
       try packs.close()
       if let claims {
-        try DurableFile.write(claims.encoded, to: "\(path)/\(ArchiveFiles.claims)")
+        let bytes = claims.encoded
+        try DurableFile.write(
+          sealer?.file(bytes, .claims) ?? bytes, to: "\(path)/\(ArchiveFiles.claims)")
       }
+      let index = RecordIndex(rows: rows).encoded
       try DurableFile.write(
-        RecordIndex(rows: rows).encoded, to: "\(path)/\(ArchiveFiles.recordIndex)")
-      try DurableFile.write(normsTable, to: "\(path)/\(ArchiveFiles.norms)")
+        sealer?.file(index, .recordIndex) ?? index, to: "\(path)/\(ArchiveFiles.recordIndex)")
+      try DurableFile.write(
+        sealer?.file(normsTable, .norms) ?? normsTable, to: "\(path)/\(ArchiveFiles.norms)")
     }
     let objects = try ObjectTable.ofFiles(in: DirectoryListing.names(path), at: path)
     try storing { () throws(StorageError) in
@@ -44,7 +49,8 @@ extension ArchiveWriter {
         archiveID: opening.archiveID, archiveRoot: RecordIndex.root(ofHashes: rows.map(\.hash)),
         recordCount: rows.count, stepCount: lastStep, modelDigest: model,
         objectRoot: objects.root, objectCount: objects.rows.count,
-        normsDigest: NormsTable.digest(normsTable), finalRecord: last.hash, signedBy: key)
+        normsDigest: NormsTable.digest(normsTable), finalRecord: finalRow.hash,
+        encryptedWith: sealer?.key, signedBy: key)
     } catch {
       throw ArchiveError(.io, at: path, error.message, remedy: error.remedy)
     }

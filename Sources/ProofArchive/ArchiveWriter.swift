@@ -9,98 +9,255 @@ package import ProofPrimitives
 /// of `records` that reached the disk before its chunks did is found on reopening and cut, and
 /// nothing was acknowledged before (4) returned.
 ///
+/// Memory: about 200 bytes a chunk of the state and a few MiB, whatever the state's size.
 /// Not thread-safe: one owner, which holds the directory's lock for as long as this lives.
 package final class ArchiveWriter {
   package let path: String
   package let opening: OpeningRecord
   package let dataset: DatasetManifest
-  /// The state of the last checkpoint; nil before the first.
-  package private(set) var lastState: TrainingState?
   /// Training steps of the last checkpoint.
   package private(set) var lastStep = 0
   /// Steps of the last checkpoint that is known to be on disk; nil before the first.
   package private(set) var durableStep: Int?
 
+  let header: RecordsHeader
   let lock: DirectoryLock
   let records: AppendFile
-  var packs: PackWriter
+  let packs: PackWriter
   var rows: [RecordIndex.Row]
   var norms: [NormsTable.Row]
-  private var layout: ChunkLayout?
+  /// The last record and where its chunks stand; nil before the first checkpoint.
+  private(set) var last: (record: CheckpointRecord, envelope: Envelope)?
 
-  init(
-    path: String, opening: OpeningRecord, dataset: DatasetManifest, lock: DirectoryLock,
-    records: AppendFile, packs: PackWriter, rows: [RecordIndex.Row], norms: [NormsTable.Row],
-    lastState: TrainingState?
-  ) {
+  /// Nil for an archive that is not encrypted.
+  let sealer: ArchiveSealer?
+  let options: Options
+  private let openChunks: [(digest: Digest, stored: StoredChunk)]
+  private var layout: ChunkLayout?
+  // Made with the first checkpoint: a writer that only seals needs neither.
+  private var memory: CheckpointMemory?
+  private var pipeline: ChunkPipeline?
+  /// Whether the scratch file holds the weights of the last checkpoint.
+  private var holdsPrevious = false
+
+  /// What stands in the folder, as `create` made or `open` found it.
+  struct Parts {
+    let scan: RecordScan
+    let dataset: DatasetManifest
+    let lock: DirectoryLock
+    let records: AppendFile
+    let packs: PackWriter
+    /// What stands in the open pack.
+    let openChunks: [(digest: Digest, stored: StoredChunk)]
+    let contentKey: ContentKey?
+  }
+
+  /// How an archive is written; none of it changes a digest.
+  package struct Options: Sendable {
+    /// Threads that hash and compress.
+    package var workers = 1
+    /// Whether chunks are stored as deltas where that is smaller. Reading then fetches two frames.
+    package var usesDeltas = true
+    /// Encrypts the archive; its owner keeps the key.
+    package var epochKey: EpochKey?
+
+    package init() {}
+  }
+
+  init(path: String, _ parts: Parts, _ options: Options) {
+    self.options = options
     self.path = path
-    self.opening = opening
-    self.dataset = dataset
-    self.lock = lock
-    self.records = records
-    self.packs = packs
-    self.rows = rows
-    self.norms = norms
-    self.lastState = lastState
-    lastStep = rows.last?.step ?? 0
-    durableStep = lastState == nil ? nil : lastStep
+    header = parts.scan.header
+    opening = parts.scan.opening
+    dataset = parts.dataset
+    lock = parts.lock
+    records = parts.records
+    packs = parts.packs
+    rows = parts.scan.rows
+    norms = parts.scan.norms
+    openChunks = parts.openChunks
+    sealer = parts.contentKey.map { ArchiveSealer($0) }
+    if let record = parts.scan.lastCheckpoint, let envelope = parts.scan.lastEnvelope {
+      last = (record, envelope)
+      lastStep = record.step
+      durableStep = record.step
+    }
   }
 
   /// Checkpoints written so far.
   package var checkpointCount: Int { rows.count - 1 }
+  package var hasCheckpoint: Bool { last != nil }
 
   /// The archive root over the records so far.
   package var root: Digest { RecordIndex.root(ofHashes: rows.map(\.hash)) }
 
-  /// Appends a checkpoint. Not durable before `sync`.
-  ///
-  /// - Parameters:
-  ///   - state: The whole state after `lastStep + steps.count` steps.
-  ///   - steps: The steps since the last checkpoint, in order; none for the first.
-  package func append(
-    _ state: TrainingState, steps: [CheckpointRecord.Step]
-  ) throws(ArchiveError) {
-    try check(steps)
-    let layout = try self.layout(for: state)
-    var chunks: [Digest] = []
-    var envelope: [Envelope.Row] = []
-    var seen = Set<Digest>()
-    for chunk in layout.chunks.indices {
-      let raw = layout.bytes(ofChunk: chunk, in: state)
-      let digest = SHA256.hash(raw)
-      chunks.append(digest)
-      if seen.insert(digest).inserted {
-        envelope.append(
-          try storing { () throws(StorageError) in try packs.store(raw, digest: digest) })
-      }
-    }
-    var update = UpdateNorms.zero
-    if let lastState {
-      guard let norms = UpdateNorms(from: lastState, to: state) else {
-        throw ArchiveError(
-          .malformed, at: path, "the weights' names, types or shapes changed during the run",
-          remedy: "start a new archive for the new architecture")
-      }
-      update = norms
-    }
-    let record = CheckpointRecord(
-      sequence: UInt64(rows.count), previous: rows.last?.hash ?? .zero,
-      step: lastStep + steps.count, steps: steps,
-      signatureRoot: dataset.signatureRoot(of: steps.lazy.flatMap(\.batch)), norms: update,
-      layout: layout, chunks: chunks)
-    guard let record else {
-      throw ArchiveError(.malformed, at: path, "the chunks do not fit the layout")
-    }
-    try write(record, Envelope(rows: envelope))
-    lastState = state
-    lastStep = record.step
+  /// Reads the state of the last checkpoint back; nil before the first.
+  package func lastState(
+    roles: Set<TensorRole> = Set(TensorRole.allCases)
+  ) throws(ArchiveError) -> TrainingState? {
+    guard let last else { return nil }
+    return try loader().state(of: last.record, envelope: last.envelope, roles: roles)
   }
 
-  private func check(_ steps: [CheckpointRecord.Step]) throws(ArchiveError) {
-    guard steps.isEmpty == (lastState == nil) else {
+  func loader() throws(ArchiveError) -> ChunkLoader {
+    let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
+    let index = packs.index
+    let keys = sealer.map { sealer in
+      ArchiveKeys(.all(sealer.key), archiveID: header.archiveID, epoch: header.keyEpoch)
+    }
+    return ChunkLoader(
+      source: source, opening: opening, header: header, keys: keys,
+      open: [index.packNumber: index])
+  }
+
+  /// Appends a checkpoint. Not durable before `sync`.
+  ///
+  /// When it fails nothing was appended that a record names, and the same call may be made again.
+  /// - Parameters:
+  ///   - state: The whole state after `lastStep`, the lost steps and `steps`.
+  ///   - steps: The steps since the last checkpoint, in order; none for the first.
+  ///   - gap: What could not be recorded since the last checkpoint.
+  package func append(
+    _ state: any StateSource, steps: [CheckpointRecord.Step], gap: CheckpointRecord.Gap? = nil
+  ) throws(ArchiveError) {
+    try check(steps, gap)
+    let layout = try self.layout(for: state)
+    let memory = try preparedMemory()
+    let contents: (chunks: [Digest], envelope: Envelope, norms: UpdateNorms)
+    do throws(ArchiveError) {
+      contents = try store(state, layout, memory)
+      let record = CheckpointRecord(
+        sequence: UInt64(rows.count), previous: rows.last?.hash ?? .zero,
+        step: lastStep + (gap?.lostSteps ?? 0) + steps.count, steps: steps, gap: gap,
+        signatureRoot: dataset.signatureRoot(of: steps.lazy.flatMap(\.batch)),
+        norms: contents.norms, layout: layout, chunks: contents.chunks)
+      guard let record else {
+        throw ArchiveError(.malformed, at: path, "the chunks do not fit the layout")
+      }
+      try write(record, contents.envelope)
+      last = (record, contents.envelope)
+      lastStep = record.step
+    } catch {
+      // A part of the new weights may stand in the scratch file.
+      memory.forgetKeys()
+      holdsPrevious = false
+      throw error
+    }
+    memory.finish()
+    holdsPrevious = true
+  }
+
+  /// Memory with the weights of the last checkpoint in it.
+  private func preparedMemory() throws(ArchiveError) -> CheckpointMemory {
+    let memory: CheckpointMemory
+    if let known = self.memory {
+      memory = known
+    } else {
+      memory = try storing { () throws(StorageError) in
+        try CheckpointMemory(
+          chunkByteCount: opening.sizes.chunk, folder: path,
+          usesDeltas: options.usesDeltas && header.depth > 0)
+      }
+      memory.remember(openChunks)
+      if let last { memory.remember(last.record, last.envelope) }
+      self.memory = memory
+    }
+    if let last, !holdsPrevious {
+      let layout = last.record.layout
+      memory.begin(layout)
+      let weights = layout.chunks.indices.filter { ArchiveWriter.countsForNorms(layout, $0) }
+      try loader().forEach(
+        weights, of: last.record, envelope: last.envelope, window: ChunkLoader.Window.streaming
+      ) { chunk, raw throws(ArchiveError) in
+        var failure: ArchiveError?
+        raw.withUnsafeBytes { bytes in
+          do throws(ArchiveError) {
+            try memory.writePrevious(of: chunk, bytes)
+          } catch {
+            failure = error
+          }
+        }
+        if let failure { throw failure }
+      }
+      holdsPrevious = true
+    }
+    return memory
+  }
+
+  private static func countsForNorms(_ layout: ChunkLayout, _ chunk: Int) -> Bool {
+    guard let tensor = layout.chunks[chunk].first?.tensor else { return false }
+    return layout.specs[tensor].role == .weight && UpdateNormSums.counts(layout.specs[tensor].type)
+  }
+
+  /// Stores what is new of a state.
+  private func store(
+    _ state: any StateSource, _ layout: ChunkLayout, _ memory: CheckpointMemory
+  ) throws(ArchiveError) -> (chunks: [Digest], envelope: Envelope, norms: UpdateNorms) {
+    let pipeline =
+      self.pipeline
+      ?? ChunkPipeline(
+        chunkByteCount: opening.sizes.chunk, workers: options.workers, archiveID: opening.archiveID,
+        contentKey: sealer?.key)
+    self.pipeline = pipeline
+    memory.begin(layout)
+    var chunks: [Digest] = []
+    chunks.reserveCapacity(layout.chunks.count)
+    var envelope = EnvelopeBuilder()
+    var here: [Digest: StoredChunk] = [:]
+    var sums = UpdateNormSums(tensorCount: layout.specs.prefix { $0.role == .weight }.count)
+    let before = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: opening.sizes.chunk, alignment: 64)
+    defer { before.deallocate() }
+
+    try pipeline.run(
+      layout, state, memory,
+      store: { made, raw throws(ArchiveError) in
+        chunks.append(made.digest)
+        var frameByteCount = 0
+        let stored: StoredChunk
+        if let known = here[made.digest] ?? made.known {
+          stored = known
+        } else {
+          let key = made.isDelta ? memory.key(of: made.chunk) : nil
+          let place = try storing { () throws(StorageError) in
+            try self.packs.append(made.frame, storedID: made.storedID)
+          }
+          stored = StoredChunk(
+            Envelope.Frame(place, key: made.key), ancestors: key.map { [$0] } ?? [])
+          frameByteCount = made.frame.count
+        }
+        if here.updateValue(stored, forKey: made.digest) == nil { envelope.add(stored) }
+        try memory.note(made, stored, frameByteCount: frameByteCount, raw: raw)
+        guard ArchiveWriter.countsForNorms(layout, made.chunk) else { return }
+        if self.last != nil {
+          let old = UnsafeMutableRawBufferPointer(rebasing: before[..<raw.count])
+          try memory.readPrevious(of: made.chunk, into: old)
+          var cursor = 0
+          for piece in layout.chunks[made.chunk] {
+            let range = cursor..<cursor + piece.byteCount
+            sums.add(
+              tensor: piece.tensor, type: layout.specs[piece.tensor].type,
+              before: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(old)[range]),
+              after: UnsafeRawBufferPointer(rebasing: raw[range]))
+            cursor = range.upperBound
+          }
+        }
+        try memory.writePrevious(of: made.chunk, raw)
+      },
+      barrier: { memory.settle() })
+    return (
+      chunks, envelope.envelope(suite: header.suite), last == nil ? .zero : sums.norms
+    )
+  }
+
+  private func check(
+    _ steps: [CheckpointRecord.Step], _ gap: CheckpointRecord.Gap?
+  ) throws(ArchiveError) {
+    guard (steps.isEmpty && gap?.lostSteps ?? 0 == 0) == (last == nil), gap == nil || last != nil
+    else {
       throw ArchiveError(
         .malformed, at: path,
-        lastState == nil
+        last == nil
           ? "the first checkpoint is the state before any step" : "a checkpoint without steps",
         remedy: "report every training step once, and the state before the first one first")
     }
@@ -115,9 +272,23 @@ package final class ArchiveWriter {
     }
   }
 
-  private func layout(for state: TrainingState) throws(ArchiveError) -> ChunkLayout {
-    let specs = state.tensors.map(\.spec)
+  private func layout(for state: any StateSource) throws(ArchiveError) -> ChunkLayout {
+    let specs = state.specs
     if let layout, layout.specs == specs { return layout }
+    if let last {
+      guard
+        specs.prefix(while: { $0.role == .weight }).elementsEqual(
+          last.record.specs.prefix { $0.role == .weight })
+      else {
+        throw ArchiveError(
+          .malformed, at: path, "the weights' names, types or shapes changed during the run",
+          remedy: "start a new archive for the new architecture")
+      }
+      if last.record.specs == specs {
+        layout = last.record.layout
+        return last.record.layout
+      }
+    }
     guard let made = ChunkLayout(specs, sizes: opening.sizes),
       specs.count <= CheckpointRecord.tensorLimit
     else {
@@ -126,8 +297,7 @@ package final class ArchiveWriter {
         remedy: "record a smaller state")
     }
     // Said at the first checkpoint, not after weeks when the seal wants the model digest.
-    let model = specs.filter { $0.role == .weight || $0.role == .buffer }.map(\.name)
-    guard Set(model).count == model.count else {
+    guard !TensorSpec.modelNamesRepeat(specs) else {
       throw ArchiveError(
         .malformed, at: path, "a weight and a buffer share a name",
         remedy: "give every weight and buffer a name of its own")
@@ -143,12 +313,13 @@ package final class ArchiveWriter {
         .limit, at: path, "a segment's indices need more than 64 MiB",
         remedy: "write checkpoints more often")
     }
-    let frame = RecordFrame(record: bytes, envelope: envelope.encoded)
-    let offset = try storing { () throws(StorageError) in try records.append(frame.encoded) }
+    let frame = RecordFrame.encode(
+      record: bytes, envelope: envelope.encoded, sealer: sealer)
+    let offset = try storing { () throws(StorageError) in try records.append(frame) }
     rows.append(
       RecordIndex.Row(
-        hash: RecordHeader.hash(bytes[...]), offset: offset, recordByteCount: bytes.count,
-        envelopeByteCount: frame.envelope.count, step: record.step))
+        hash: RecordHeader.hash(bytes[...]), offset: offset, frameByteCount: frame.count,
+        step: record.step))
     if record.sequence > 1 {
       norms.append(NormsTable.Row(endStep: record.step, norms: record.norms))
     }
@@ -160,11 +331,14 @@ package final class ArchiveWriter {
       try packs.sync()
       try records.sync()
     }
-    if lastState != nil { durableStep = lastStep }
+    if last != nil { durableStep = lastStep }
   }
 
   /// Adds a note to the journal, which nothing hashes: times, resumes, hosts.
+  ///
+  /// An encrypted archive has no journal: its lines would be in clear.
   package func note(_ event: [(String, JSONValue)]) throws(ArchiveError) {
+    guard sealer == nil else { return }
     try storing { () throws(StorageError) in
       let journal = try AppendFile("\(path)/\(ArchiveFiles.journal)")
       try journal.append(JSONValue.map(event).encoded + [10])

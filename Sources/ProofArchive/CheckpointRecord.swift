@@ -18,8 +18,32 @@ package struct CheckpointRecord: Equatable, Sendable {
     }
   }
 
+  /// What could not be recorded between the checkpoint before and this one.
+  package struct Gap: Equatable, Sendable {
+    /// Steps of which nothing is known, the first ones of the segment; 0 when only checkpoints that
+    /// the schedule wanted are missing.
+    package let lostSteps: Int
+    /// For people: why.
+    package let cause: String
+
+    /// A sentence.
+    package static let causeLimit = 255
+
+    /// Nil when the cause is empty, too long or holds a control character, or the count is no step.
+    package init?(lostSteps: Int, cause: String) {
+      guard (0...CheckpointRecord.stepLimit).contains(lostSteps),
+        (1...Gap.causeLimit).contains(cause.utf8.count),
+        !cause.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 })
+      else { return nil }
+      self.lostSteps = lostSteps
+      self.cause = cause
+    }
+  }
+
   package let sequence: UInt64
   package let previous: Digest
+  /// Nil for a segment that was recorded as the schedule wants.
+  package let gap: Gap?
   /// Training steps done.
   package let step: Int
   package let steps: [Step]
@@ -45,7 +69,8 @@ package struct CheckpointRecord: Equatable, Sendable {
     }
   }
 
-  package var firstStep: Int { step - steps.count }
+  /// The step of the checkpoint before.
+  package var firstStep: Int { step - steps.count - (gap?.lostSteps ?? 0) }
 
   package static func == (left: CheckpointRecord, right: CheckpointRecord) -> Bool {
     left.encoded == right.encoded
@@ -53,10 +78,11 @@ package struct CheckpointRecord: Equatable, Sendable {
 
   /// Nil when the chunks are not as many as the layout has.
   package init?(
-    sequence: UInt64, previous: Digest, step: Int, steps: [Step], signatureRoot: Digest,
-    norms: UpdateNorms, layout: ChunkLayout, chunks: [Digest]
+    sequence: UInt64, previous: Digest, step: Int, steps: [Step], gap: Gap? = nil,
+    signatureRoot: Digest, norms: UpdateNorms, layout: ChunkLayout, chunks: [Digest]
   ) {
     guard chunks.count == layout.chunks.count else { return nil }
+    self.gap = gap
     self.sequence = sequence
     self.previous = previous
     self.step = step
@@ -70,6 +96,10 @@ package struct CheckpointRecord: Equatable, Sendable {
 
   package var encoded: [UInt8] {
     var writer = ByteWriter()
+    if let gap {
+      writer.u64(UInt64(gap.lostSteps))
+      writer.string(gap.cause)
+    }
     writer.u64(UInt64(step))
     writer.u32(UInt32(steps.count))
     for step in steps {
@@ -92,8 +122,9 @@ package struct CheckpointRecord: Equatable, Sendable {
     }
     writer.u32(UInt32(chunks.count))
     for chunk in chunks { writer.digest(chunk) }
-    return RecordHeader(kind: .checkpoint, sequence: sequence, previous: previous)
-      .record(body: writer.bytes)
+    return RecordHeader(
+      kind: gap == nil ? .checkpoint : .gap, sequence: sequence, previous: previous
+    ).record(body: writer.bytes)
   }
 
   /// Reads a record of an archive whose opening record is known.
@@ -104,27 +135,30 @@ package struct CheckpointRecord: Equatable, Sendable {
   ) throws(ParsingError) {
     var reader = ByteReader(record)
     let header = try RecordHeader(&reader)
-    guard header.kind == .checkpoint, header.sequence >= 1 else {
+    guard header.kind != .opening, header.sequence >= 1 else {
       throw ParsingError("not a checkpoint record", at: 0)
     }
     sequence = header.sequence
     previous = header.previous
+    gap = header.kind == .gap ? try CheckpointRecord.gap(&reader, sequence: sequence) : nil
+    let lost = gap?.lostSteps ?? 0
+    let stepOffset = reader.offset
     let step = try reader.u64("step")
     guard step <= UInt64(CheckpointRecord.stepLimit) else {
-      throw ParsingError("the step is over the limit", at: 48)
+      throw ParsingError("the step is over the limit", at: stepOffset)
     }
     self.step = Int(step)
     // Before the steps, which a false count would make something else of.
     var ahead = reader
     let count = Int(try ahead.u32("step count"))
-    let expected = previousStep.map { Int(step) - $0 } ?? count
-    guard (sequence == 1) == (count == 0), count <= self.step, sequence > 1 || self.step == 0,
-      count == expected
-    else { throw ParsingError("the step count does not fit the step", at: 56) }
+    let expected = previousStep.map { Int(step) - $0 } ?? (lost + count)
+    guard (sequence == 1) == (lost + count == 0), lost + count <= self.step,
+      sequence > 1 || self.step == 0, lost + count == expected
+    else { throw ParsingError("the step count does not fit the step", at: reader.offset) }
     steps = try CheckpointRecord.steps(&reader, datasetCount: opening.datasetCount)
     signatureRoot = try reader.digest("signature root")
-    guard sequence > 1 || signatureRoot == ProofArchive.signatureRoot(of: []) else {
-      throw ParsingError("the first state used data points", at: reader.offset - Digest.byteCount)
+    guard count > 0 || signatureRoot == ProofArchive.signatureRoot(of: []) else {
+      throw ParsingError("no step used data points", at: reader.offset - Digest.byteCount)
     }
     norms = try UpdateNorms(&reader)
     guard sequence > 1 || norms == .zero else {
@@ -142,6 +176,20 @@ package struct CheckpointRecord: Equatable, Sendable {
     for _ in 0..<chunkCount { chunks.append(try reader.digest("chunk digest")) }
     self.chunks = chunks
     try reader.finish("checkpoint record")
+  }
+
+  private static func gap(
+    _ reader: inout ByteReader, sequence: UInt64
+  ) throws(ParsingError) -> Gap {
+    let start = reader.offset
+    guard sequence > 1 else { throw ParsingError("a gap before the first state", at: 0) }
+    let lost = try reader.u64("lost steps")
+    guard lost <= UInt64(stepLimit) else {
+      throw ParsingError("the lost steps are over the limit", at: start)
+    }
+    guard let gap = Gap(lostSteps: Int(lost), cause: try reader.string("cause", limit: Gap.causeLimit))
+    else { throw ParsingError("a gap states no cause", at: start + 8) }
+    return gap
   }
 
   private static func steps(

@@ -1,3 +1,4 @@
+internal import ChunkStorage
 internal import ProofPrimitives
 
 /// The canonical way to cut a state into chunks (`spec/archive.md` §4): a function of names, types,
@@ -21,6 +22,9 @@ package struct ChunkLayout: Sendable {
   /// For each tensor, where its first byte is.
   package private(set) var places: [Place]
   package let specs: [TensorSpec]
+
+  /// Ranges of chunks that hold one large tensor, or one run of small tensors of a role and type.
+  package private(set) var groups: [Range<Int>] = []
 
   /// As many chunks as a checkpoint may have: 4 TiB of state in 256 KiB pieces.
   package static let chunkLimit = 1 << 24
@@ -59,7 +63,13 @@ package struct ChunkLayout: Sendable {
         cursor += count
       }
     }
+    if chunks.count > first { groups.append(first..<chunks.count) }
     return true
+  }
+
+  /// What a chunk's bytes are elements of: a chunk never mixes element types.
+  func element(ofChunk chunk: Int) -> ChunkElement {
+    (chunks[chunk].first.map { specs[$0.tensor].type } ?? .u8).chunkElement
   }
 
   package func byteCount(ofChunk chunk: Int) -> Int {

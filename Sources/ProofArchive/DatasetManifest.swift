@@ -9,9 +9,9 @@ package struct DatasetManifest: Sendable {
   package let signatures: [Digest]
   private let tree: StoredTree
 
-  /// - Parameter points: At least one, at most 2^32 - 1, in index order.
+  /// - Parameter points: At most 2^32 - 1, in index order; none where no data is known.
   package init(points: [DataPoint], secret: DatasetSecret) {
-    precondition(!points.isEmpty && points.count <= Int(UInt32.max))
+    precondition(points.count <= Int(UInt32.max))
     self.init(
       salted: points.enumerated().map {
         SaltedPoint(salt: secret.salt(of: $0.offset), point: $0.element)
@@ -28,13 +28,23 @@ package struct DatasetManifest: Sendable {
   package var root: Digest { tree.root }
   package var count: Int { points.count }
 
+  /// The files of the manifest, by name in an archive that is not encrypted.
+  package var files: [(name: String, bytes: [UInt8])] { files(nil) }
+
   /// The files of the manifest, by name in the archive.
-  package var files: [(name: String, bytes: [UInt8])] {
+  ///
+  /// - Parameter sealer: Of an encrypted archive: each point is then an object of its own.
+  func files(_ sealer: ArchiveSealer?) -> [(name: String, bytes: [UInt8])] {
     var body: [UInt8] = []
     var offsets = ByteWriter()
     for point in points {
       offsets.u64(UInt64(body.count))
-      body += point.encoded
+      if let sealer {
+        body +=
+          EncryptedPoint(sealing: point.encoded, with: sealer.key, by: sealer.cipher).encoded
+      } else {
+        body += point.encoded
+      }
     }
     offsets.u64(UInt64(body.count))
     var files = [(ArchiveFiles.points, body), (ArchiveFiles.offsets, offsets.bytes)]

@@ -8,6 +8,7 @@ package final class DatasetReader {
   private let source: any ObjectSource
   private let root: Digest
   private let count: Int
+  private let keys: ArchiveKeys?
   private let nodes: TileNodeReader<TreeFiles>
   private var known: [UInt32: SaltedPoint] = [:]
   /// Points fetched in one request when they stand close together: a wasted byte costs less than a
@@ -16,7 +17,9 @@ package final class DatasetReader {
   /// 4 MiB of points at a time.
   private static let runLimit = 4 << 20
 
-  package init(source: any ObjectSource, root: Digest, count: Int) {
+  /// - Parameter keys: Of an encrypted archive.
+  package init(source: any ObjectSource, root: Digest, count: Int, keys: ArchiveKeys?) {
+    self.keys = keys
     self.source = source
     self.root = root
     self.count = count
@@ -35,6 +38,31 @@ package final class DatasetReader {
     let missing = wanted.filter { known[$0] == nil }.sorted()
     if !missing.isEmpty { try fetch(missing) }
     return known.filter { wanted.contains($0.key) }
+  }
+
+  /// The object ids of points of an encrypted archive, in the order of `indices`.
+  func objectIDs(
+    of indices: [UInt32]
+  ) throws(ArchiveError) -> [(index: UInt32, id: Digest)] {
+    var ids: [(index: UInt32, id: Digest)] = []
+    ids.reserveCapacity(indices.count)
+    for index in indices {
+      guard Int(index) < count else {
+        throw ArchiveError(
+          .malformed, at: ArchiveFiles.points, "a data point is beyond the dataset")
+      }
+      let bounds = try source.bytes(of: ArchiveFiles.offsets, Int(index) * 8..<Int(index) * 8 + 8)
+      var reader = ByteReader(bounds)
+      let start = try parsing(ArchiveFiles.offsets) { () throws(ParsingError) in
+        try reader.u64("offset")
+      }
+      let bytes = try source.bytes(
+        of: ArchiveFiles.points,
+        Int(clamping: min(start, 1 << 62))..<Int(clamping: min(start, 1 << 62)) + Digest.byteCount)
+      guard let id = Digest(bytes) else { continue }
+      ids.append((index, id))
+    }
+    return ids
   }
 
   private func fetch(_ indices: [UInt32]) throws(ArchiveError) {
@@ -57,7 +85,8 @@ package final class DatasetReader {
         throw ArchiveError(
           .malformed, at: "\(ArchiveFiles.offsets), point \(index)", "offsets do not increase")
       }
-      guard end - start <= UInt64(SaltedPoint.byteLimit) else {
+      let overhead = keys == nil ? 0 : EncryptedPoint.overheadByteCount
+      guard end - start <= UInt64(SaltedPoint.byteLimit + overhead) else {
         throw ArchiveError(
           .limit, at: "\(ArchiveFiles.offsets), point \(index)", "the point is over the limit")
       }
@@ -81,10 +110,12 @@ package final class DatasetReader {
     }
     let bytes = try source.bytes(of: ArchiveFiles.points, start..<end)
     for (index, range) in run {
-      let slice = bytes[range.lowerBound - start..<range.upperBound - start]
+      let stored = bytes[range.lowerBound - start..<range.upperBound - start]
+      let place = "\(ArchiveFiles.points), point \(index)"
+      let slice = try keys?.openPoint(stored, index: index, at: place)[...] ?? stored
       // Proved before it is parsed: a point that is committed and breaks a rule is the prover's fault.
       try prove(SaltedPoint.signature(ofEncoded: slice), index)
-      known[index] = try parsing("\(ArchiveFiles.points), point \(index)", isSigned: true) {
+      known[index] = try parsing(place, isSigned: true) {
         () throws(ParsingError) in try SaltedPoint(parsing: slice)
       }
     }

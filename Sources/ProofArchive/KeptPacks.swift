@@ -2,101 +2,148 @@ internal import ChunkStorage
 internal import ProofPrimitives
 
 /// The packs of an archive that is being reopened, and how much of each its records still name.
+///
+/// Memory: a few words a pack, and the frames of packs that have no index, of which there is one.
 struct KeptPacks {
   private struct Pack {
-    var rows: [Digest: PackIndex.Row]
-    var isClosed: Bool
-    /// End of the last frame that a kept record names.
-    var end = PackWriter.headerByteCount
+    /// Frames that are whole.
+    var frameCount: Int
+    /// Their lengths, for a pack without an index.
+    var openFrames: [Int]?
+    /// What its frames hold as the records give it, for a pack without an index.
+    var chunks: [UInt32: (digest: Digest, stored: StoredChunk)] = [:]
+    /// Frames up to the last that a kept record names.
+    var keptCount = 0
   }
 
+  private let source: any ObjectSource
+  private let header: RecordsHeader
   private var packs: [UInt32: Pack] = [:]
+  /// The pack that a writer goes on in.
+  private var lastNumber: UInt32 = 0
 
-  init(_ source: any ObjectSource, archiveID: Digest) throws(ArchiveError) {
+  init(_ source: any ObjectSource, _ header: RecordsHeader) throws(ArchiveError) {
+    self.source = source
+    self.header = header
     var number: UInt32 = 0
-    while try storing({ () throws(StorageError) in
-      try source.byteCount(of: ArchiveFiles.pack(number)) != nil
+    while let total = try storing({ () throws(StorageError) in
+      try source.byteCount(of: ArchiveFiles.pack(number))
     }) {
       let index = try storing { () throws(StorageError) in
         try source.readWhole(ArchiveFiles.packIndex(number), limit: PackIndex.byteLimit)
       }
-      // An index that does not parse is rebuilt like a missing one: the pack is the truth.
-      if let index, let parsed = try? PackIndex(parsing: index) {
-        packs[number] = Pack(rows: KeptPacks.byID(parsed.rows), isClosed: true)
+      // An index that does not parse is rebuilt like a missing one: pack and records are the truth. The
+      // ids of an encrypted archive stand in indexes alone, which are therefore written at every sync,
+      // and what came after the last sync is not kept.
+      if let index, let parsed = try? PackIndex(parsing: index), parsed.packNumber == number,
+        parsed.packByteCount == total || (header.suite == 1 && parsed.packByteCount < total)
+      {
+        packs[number] = Pack(frameCount: parsed.rows.count, openFrames: nil)
+      } else if header.suite == 1 {
+        packs[number] = Pack(frameCount: 0, openFrames: [])
       } else {
-        let rows = try PackScan.rows(of: number, in: source, archiveID: archiveID)
-        packs[number] = Pack(rows: KeptPacks.byID(rows), isClosed: false)
+        let frames = try PackScan.wholeFrames(of: number, in: source, header)
+        packs[number] = Pack(frameCount: frames.count, openFrames: frames)
       }
+      lastNumber = number
       number += 1
     }
   }
 
-  private static func byID(_ rows: [PackIndex.Row]) -> [Digest: PackIndex.Row] {
-    Dictionary(rows.map { ($0.storedID, $0) }, uniquingKeysWith: { first, _ in first })
-  }
-
-  /// Whether every chunk of the record is whole; its frames are then kept.
-  mutating func keep(_ envelope: Envelope) -> Bool {
-    for row in envelope.rows where packs[row.packNumber]?.rows[row.storedID] == nil { return false }
-    for row in envelope.rows {
-      if let frame = packs[row.packNumber]?.rows[row.storedID] {
-        let end = max(packs[row.packNumber]?.end ?? 0, frame.offset + frame.byteCount)
-        packs[row.packNumber]?.end = end
+  /// Whether every frame that the envelope names is whole; they are then kept.
+  mutating func keep(_ envelope: Envelope, chunks: [Digest]) -> Bool {
+    let rows = envelope.rows + envelope.ancestors
+    for row in rows {
+      guard let pack = packs[row.place.pack], Int(row.place.frame) < pack.frameCount else {
+        return false
       }
+    }
+    for row in rows {
+      let count = max(packs[row.place.pack]?.keptCount ?? 0, Int(row.place.frame) + 1)
+      packs[row.place.pack]?.keptCount = count
+    }
+    var seen = Set<Digest>()
+    var next = 0
+    for chunk in chunks where seen.insert(chunk).inserted {
+      let row = envelope.rows[next]
+      if packs[row.place.pack]?.openFrames != nil || row.place.pack == lastNumber {
+        packs[row.place.pack]?.chunks[row.place.frame] = (
+          chunk, StoredChunk(row.frame, ancestors: envelope.chain(of: row).reversed())
+        )
+      }
+      next += 1
     }
     return true
   }
 
-  /// Every whole frame, named by a record or not.
-  var allIndexes: [UInt32: PackIndex] {
-    packs.reduce(into: [:]) { indexes, pack in
-      let rows = Array(pack.value.rows.values)
-      indexes[pack.key] = PackIndex(
-        packNumber: pack.key,
-        packByteCount: rows.reduce(PackWriter.headerByteCount) {
-          max($0, $1.offset + $1.byteCount)
-        },
-        rows: rows)
+  /// What stands in packs without an index: a writer that goes on there must not store it again.
+  var openChunks: [(digest: Digest, stored: StoredChunk)] {
+    packs.values.flatMap { $0.chunks.values }
+  }
+
+  /// Places of the frames in packs without an index, for readers.
+  var openIndexes: [UInt32: PackIndex] {
+    packs.reduce(into: [:]) { indexes, item in
+      guard let frames = item.value.openFrames else { return }
+      indexes[item.key] = PackIndex(
+        packNumber: item.key, frames: frames.map { (Digest.zero, $0) })
     }
   }
 
-  var indexes: [UInt32: PackIndex] {
-    packs.reduce(into: [:]) { indexes, pack in
-      indexes[pack.key] = PackIndex(
-        packNumber: pack.key, packByteCount: pack.value.end,
-        rows: pack.value.rows.values.filter { $0.offset + $0.byteCount <= pack.value.end })
+  /// The first `keptCount` frames of a pack. A frame that no record names, which an append that did
+  /// not end left, gets an id of its own from its place.
+  private func keptIndex(_ number: UInt32, _ pack: Pack) throws(ArchiveError) -> PackIndex {
+    guard let frames = pack.openFrames else {
+      let index = try PackCatalog.index(number, source)
+      return PackIndex(
+        packNumber: number,
+        frames: index.rows.prefix(pack.keptCount).map { ($0.storedID, $0.byteCount) })
     }
+    return PackIndex(
+      packNumber: number,
+      frames: frames.prefix(pack.keptCount).enumerated().map { position, count in
+        (
+          pack.chunks[UInt32(position)].map { PackWriter.storedID(of: $0.digest, in: header.archiveID) }
+            ?? PackWriter.unnamedID(pack: number, frame: position, in: header.archiveID), count
+        )
+      })
   }
 
   /// Cuts every pack after its last kept frame and gives the writer that goes on in the last one.
   ///
   /// A pack that loses frames loses its index first, so that no index ever names a frame that is gone.
-  func writer(path: String, archiveID: Digest) throws(StorageError) -> PackWriter {
+  func writer(path: String) throws(ArchiveError) -> PackWriter {
     let last = packs.keys.max() ?? 0
+    var lastIndex = PackIndex(packNumber: last, frames: [])
     for (number, pack) in packs {
-      let file = try AppendFile("\(path)/\(ArchiveFiles.pack(number))")
-      guard try file.byteCount > pack.end else { continue }
-      if pack.isClosed {
-        try DurableFile.remove("\(path)/\(ArchiveFiles.packIndex(number))")
-      }
-      try file.truncate(to: pack.end)
-      try file.sync()
-      if number < last {
-        let index = PackIndex(
-          packNumber: number, packByteCount: pack.end, rows: indexes[number]?.rows ?? [])
-        try DurableFile.write(index.encoded, to: "\(path)/\(ArchiveFiles.packIndex(number))")
+      let isWhole = pack.openFrames == nil && pack.keptCount == pack.frameCount
+      if isWhole, number != last { continue }
+      let index = try keptIndex(number, pack)
+      if number == last { lastIndex = index }
+      try storing { () throws(StorageError) in
+        let file = try AppendFile("\(path)/\(ArchiveFiles.pack(number))")
+        if try file.byteCount > index.packByteCount {
+          if pack.openFrames == nil {
+            try DurableFile.remove("\(path)/\(ArchiveFiles.packIndex(number))")
+          }
+          try file.truncate(to: index.packByteCount)
+          try file.sync()
+        }
+        // A pack before the last one whose index was cut or never written gets it now.
+        if number < last, !isWhole {
+          try DurableFile.write(
+            index.encoded, to: "\(path)/\(ArchiveFiles.packIndex(number))")
+        }
       }
     }
-    // A pack before the last one whose index was never written gets it now.
-    for (number, pack) in packs where number < last && !pack.isClosed {
-      let index = PackIndex(
-        packNumber: number, packByteCount: pack.end, rows: indexes[number]?.rows ?? [])
-      try DurableFile.write(index.encoded, to: "\(path)/\(ArchiveFiles.packIndex(number))")
+    return try storing { () throws(StorageError) in
+      // The pack grows again, so an index that it has would soon name too few frames.
+      if header.suite == 0 {
+        try DurableFile.remove("\(path)/\(ArchiveFiles.packIndex(last))")
+      }
+      return try PackWriter(
+        folder: path, number: last, suite: header.suite,
+        frames: lastIndex.rows.map { ($0.storedID, $0.byteCount) })
     }
-    let isLastFull =
-      packs[last].map { $0.isClosed && $0.end >= PackWriter.targetByteCount } ?? false
-    return try PackWriter(
-      folder: path, archiveID: archiveID, number: isLastFull ? last + 1 : last,
-      rows: isLastFull ? [] : (indexes[last]?.rows ?? []).sorted { $0.offset < $1.offset })
   }
 }

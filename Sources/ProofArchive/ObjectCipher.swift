@@ -68,6 +68,11 @@ package final class ObjectCipher {
     return SealedObject(id: id, key: objectKey, bytes: bytes)
   }
 
+  /// What `seal` names these bytes.
+  package func id(
+    of encoded: ArraySlice<UInt8>, _ shape: ObjectShape, with key: ContentKey
+  ) -> Digest { key.objectID(of: contentDigest(encoded, shape), shape.kind) }
+
   /// The bytes before encryption.
   ///
   /// - Throws: `.damaged` when they do not open: altered, or another object's key or shape.

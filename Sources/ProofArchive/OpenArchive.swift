@@ -3,11 +3,13 @@ internal import ProofPrimitives
 
 /// The archive that a user's word stands for. A folder may be unfinished; a server's archive has to be
 /// sealed, because reading one that is not means reading all of it.
-package func openArchive(_ location: String) throws(ArchiveError) -> ArchiveReader {
+package func openArchive(
+  _ location: String, access: ArchiveAccess = .none
+) throws(ArchiveError) -> ArchiveReader {
   let source = try storing { () throws(StorageError) in try openObjectSource(location) }
   let hasSeal = try storing { () throws(StorageError) in
     try source.byteCount(of: ArchiveFiles.seal) != nil
   }
-  guard !hasSeal, source is DirectoryObjectSource else { return try ArchiveReader(source) }
-  return try ArchiveReader(unsealed: source)
+  guard !hasSeal, source is DirectoryObjectSource else { return try ArchiveReader(source, access: access) }
+  return try ArchiveReader(unsealed: source, access: access)
 }

@@ -96,7 +96,10 @@ package struct OpeningRecord: Equatable, Sendable {
     guard count <= UInt64(UInt32.max) else {
       throw ParsingError("the dataset count is over the limit", at: 144, kind: .limit)
     }
-    guard count >= 1 else { throw ParsingError("the dataset is empty", at: 144) }
+    // No data point is known of an imported archive.
+    guard count >= 1 || datasetRoot == signatureRoot(of: []) else {
+      throw ParsingError("an empty dataset has another root than the empty tree", at: 112)
+    }
     datasetCount = Int(count)
     settingsDigest = try reader.digest("settings digest")
     policyDigest = try reader.digest("policy digest")

@@ -3,23 +3,20 @@ internal import Cryptography
 internal import ProofPrimitives
 
 /// Appends chunk frames to the packs of an unsealed archive. Its owner holds the archive's lock.
-///
-/// Equal chunks are stored once as long as their earlier copy is among those remembered: the open
-/// pack's, and the most recent 2^16 others. Memory stays bounded whatever the archive's size.
 final class PackWriter {
-  static let headerByteCount = 16
   private static let magic = Array("polpack1".utf8)
-  /// Closed at the first frame that reaches this.
+  /// A pack is closed at the first frame that reaches this.
   static let targetByteCount = 64 << 20
-  private static let rememberedLimit = 1 << 16
+  /// Or this: small frames are no reason for a large index.
+  static let targetFrameCount = 1 << 16
 
   private let folder: String
-  private let archiveID: Digest
+  /// Of an encrypted archive, whose stored ids stand in the index alone.
+  private let isEncrypted: Bool
   private var number: UInt32
   private var file: AppendFile
-  private var rows: [PackIndex.Row]
-  /// Stored id → pack number.
-  private var known: [Digest: UInt32] = [:]
+  private var frames: [(storedID: Digest, byteCount: Int)]
+  private var byteCount: Int
 
   static func header(_ number: UInt32) -> [UInt8] {
     var writer = ByteWriter()
@@ -29,20 +26,30 @@ final class PackWriter {
     return writer.bytes
   }
 
+  /// What names a chunk in this archive to those who keep it (`spec/archive.md` §5).
   static func storedID(of digest: Digest, in archiveID: Digest) -> Digest {
     SHA256.hash(.storedID, archiveID.bytes, digest.bytes)
   }
 
-  /// Goes on in pack `number`, whose whole frames are `rows`.
+  /// The id of a frame that no record names, which nobody asks for: unlike all others.
+  static func unnamedID(pack: UInt32, frame: Int, in archiveID: Digest) -> Digest {
+    var writer = ByteWriter()
+    writer.u32(pack)
+    writer.u32(UInt32(frame))
+    return SHA256.hash(.storedID, archiveID.bytes, writer.bytes)
+  }
+
+  /// Goes on in pack `number`, whose whole frames are `frames`.
   init(
-    folder: String, archiveID: Digest, number: UInt32, rows: [PackIndex.Row]
+    folder: String, number: UInt32, suite: UInt16,
+    frames: [(storedID: Digest, byteCount: Int)]
   ) throws(StorageError) {
     self.folder = folder
-    self.archiveID = archiveID
+    isEncrypted = suite == 1
     self.number = number
-    self.rows = rows
+    self.frames = frames
     file = try PackWriter.open(folder, number)
-    remember()
+    byteCount = try file.byteCount
   }
 
   private static func open(_ folder: String, _ number: UInt32) throws(StorageError) -> AppendFile {
@@ -51,39 +58,35 @@ final class PackWriter {
     return file
   }
 
-  private func remember() {
-    if known.count > PackWriter.rememberedLimit { known = [:] }
-    for row in rows { known[row.storedID] = number }
-  }
-
-  /// Stores a chunk unless it is stored already.
-  func store(_ raw: [UInt8], digest: Digest) throws(StorageError) -> Envelope.Row {
-    let storedID = PackWriter.storedID(of: digest, in: archiveID)
-    if let pack = known[storedID] { return Envelope.Row(storedID: storedID, packNumber: pack) }
-    let frame = raw.withUnsafeBytes { ChunkFrame.encode($0) }
-    let offset = try file.append(frame)
-    rows.append(PackIndex.Row(storedID: storedID, offset: offset, byteCount: frame.count))
-    known[storedID] = number
-    let row = Envelope.Row(storedID: storedID, packNumber: number)
-    if offset + frame.count >= PackWriter.targetByteCount {
+  /// Appends one frame and says where it stands.
+  func append(_ frame: [UInt8], storedID: Digest) throws(StorageError) -> Envelope.Place {
+    if byteCount >= PackWriter.targetByteCount || frames.count >= PackWriter.targetFrameCount {
       try close()
+      let next = try PackWriter.open(folder, number + 1)
       number += 1
-      rows = []
-      file = try PackWriter.open(folder, number)
-      if known.count > PackWriter.rememberedLimit { known = [:] }
+      frames = []
+      file = next
+      byteCount = try file.byteCount
     }
-    return row
+    try file.append(frame)
+    byteCount += frame.count
+    frames.append((storedID, frame.count))
+    return Envelope.Place(pack: number, frame: UInt32(frames.count - 1))
   }
 
-  /// Remembers where chunks of earlier packs are, after reopening.
-  func remember(_ row: Envelope.Row) { known[row.storedID] = row.packNumber }
-
-  func sync() throws(StorageError) { try file.sync() }
+  /// Under encryption the index is written too: without it nothing in the pack could be opened after
+  /// a crash.
+  func sync() throws(StorageError) {
+    if isEncrypted { try close() } else { try file.sync() }
+  }
 
   /// Syncs the pack, then writes its index: an index never names what is not on disk.
   func close() throws(StorageError) {
     try file.sync()
-    let index = PackIndex(packNumber: number, packByteCount: try file.byteCount, rows: rows)
-    try DurableFile.write(index.encoded, to: "\(folder)/\(ArchiveFiles.packIndex(number))")
+    try DurableFile.write(
+      index.encoded, to: "\(folder)/\(ArchiveFiles.packIndex(number))")
   }
+
+  /// The frames of the open pack, for reading back what was just written.
+  var index: PackIndex { PackIndex(packNumber: number, frames: frames) }
 }

@@ -6,6 +6,8 @@ package struct RecordHeader: Equatable, Sendable {
   package enum Kind: UInt16, Sendable {
     case opening = 0
     case checkpoint = 1
+    /// A checkpoint after a gap.
+    case gap = 2
   }
 
   package static let byteCount = 48

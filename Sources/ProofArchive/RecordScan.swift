@@ -6,6 +6,7 @@ internal import ProofPrimitives
 /// A frame that is cut, fails its checksum, does not chain or does not parse ends the walk: while an
 /// archive grows, that is what a crash leaves at its end.
 struct RecordScan {
+  let header: RecordsHeader
   let opening: OpeningRecord
   private(set) var rows: [RecordIndex.Row] = []
   private(set) var norms: [NormsTable.Row] = []
@@ -16,10 +17,11 @@ struct RecordScan {
   /// What stands after it, said for people; nil when nothing does.
   private(set) var tail: String?
 
+  let keys: ArchiveKeys?
   private let source: any ObjectSource
   private let total: Int
 
-  init(_ source: any ObjectSource) throws(ArchiveError) {
+  init(_ source: any ObjectSource, access: ArchiveAccess = .none) throws(ArchiveError) {
     self.source = source
     let byteCount = try storing { () throws(StorageError) in
       try source.byteCount(of: ArchiveFiles.records)
@@ -30,7 +32,10 @@ struct RecordScan {
         remedy: "check the path; `pol train` or `pol record` makes an archive")
     }
     total = byteCount
-    guard let frame = try RecordScan.frame(source, at: 0, total: byteCount) else {
+    header = try RecordsHeader.load(source)
+    keys = try access.keys(for: header)
+    endOffset = RecordsHeader.byteCount
+    guard let frame = try RecordScan.frame(source, at: endOffset, total: byteCount, 0, keys) else {
       throw ArchiveError(
         .damaged, at: ArchiveFiles.records, "record 0 is cut or changed: nothing can be read",
         remedy: "use another copy of the archive")
@@ -38,8 +43,9 @@ struct RecordScan {
     opening = try parsing("\(ArchiveFiles.records), record 0") { () throws(ParsingError) in
       try OpeningRecord(parsing: frame.record[...])
     }
+    try header.check(opening)
     add(frame, step: 0)
-    while let next = try RecordScan.frame(source, at: endOffset, total: total) {
+    while let next = try RecordScan.frame(source, at: endOffset, total: total, rows.count, keys) {
       guard try take(next) else { break }
     }
     if endOffset < total { tail = "\(total - endOffset) bytes after record \(rows.count - 1)" }
@@ -47,7 +53,7 @@ struct RecordScan {
 
   /// Nil when the frame is torn.
   private static func frame(
-    _ source: any ObjectSource, at offset: Int, total: Int
+    _ source: any ObjectSource, at offset: Int, total: Int, _ number: Int, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> RecordFrame? {
     guard offset + RecordFrame.headerByteCount <= total else { return nil }
     let start = try storing { () throws(StorageError) in
@@ -61,14 +67,14 @@ struct RecordScan {
     let bytes = try storing { () throws(StorageError) in
       try source.read(ArchiveFiles.records, range: offset..<offset + header.frameByteCount)
     }
-    return try? RecordFrame(parsing: bytes)
+    return try? RecordFrame(parsing: bytes, number: number, keys: keys)
   }
 
   private mutating func take(_ frame: RecordFrame) throws(ArchiveError) -> Bool {
     guard
       let record = try? CheckpointRecord(parsing: frame.record[...], opening: opening),
       let envelope = try? Envelope(
-        parsing: frame.envelope[...], chunks: record.chunks, archiveID: opening.archiveID),
+        parsing: frame.envelope[...], chunks: record.chunks, header: header),
       record.sequence == UInt64(rows.count), record.previous == rows.last?.hash,
       record.sequence == 1 || record.firstStep == rows.last?.step
     else { return false }
@@ -85,34 +91,34 @@ struct RecordScan {
     rows.append(
       RecordIndex.Row(
         hash: RecordHeader.hash(frame.record[...]), offset: endOffset,
-        recordByteCount: frame.record.count, envelopeByteCount: frame.envelope.count, step: step))
-    endOffset += RecordFrame.headerByteCount + frame.record.count + frame.envelope.count
+        frameByteCount: frame.byteCount, step: step))
+    endOffset += frame.byteCount
   }
 
   /// Cuts the walk back to the last record whose chunks are all whole in their packs, and says which
   /// frames of which packs are kept.
   mutating func cutToStoredChunks() throws(ArchiveError) -> KeptPacks {
-    var kept = try KeptPacks(source, archiveID: opening.archiveID)
+    var kept = try KeptPacks(source, header)
     var sequence = 1
+    lastCheckpoint = nil
+    lastEnvelope = nil
     while sequence < rows.count {
-      let row = rows[sequence]
-      guard let frame = try RecordScan.frame(source, at: row.offset, total: total),
-        let envelope = try? Envelope(parsing: frame.envelope[...]), kept.keep(envelope)
+      guard
+        let frame = try RecordScan.frame(
+          source, at: rows[sequence].offset, total: total, sequence, keys),
+        let record = try? CheckpointRecord(parsing: frame.record[...], opening: opening),
+        let envelope = try? Envelope(
+          parsing: frame.envelope[...], chunks: record.chunks, header: header),
+        kept.keep(envelope, chunks: record.chunks)
       else { break }
+      lastCheckpoint = record
+      lastEnvelope = envelope
       sequence += 1
     }
     if sequence < rows.count {
       endOffset = rows[sequence].offset
       rows.removeSubrange(sequence...)
       norms.removeSubrange(min(norms.count, max(0, sequence - 2))...)
-      lastCheckpoint = nil
-      lastEnvelope = nil
-      if sequence > 1,
-        let frame = try RecordScan.frame(source, at: rows[sequence - 1].offset, total: total)
-      {
-        lastCheckpoint = try? CheckpointRecord(parsing: frame.record[...], opening: opening)
-        lastEnvelope = try? Envelope(parsing: frame.envelope[...])
-      }
     }
     return kept
   }

@@ -3,13 +3,17 @@ internal import ProofPrimitives
 
 /// The frames of `records`, one after the other, each whole or an error (`spec/archive.md` §5.4).
 struct RecordWalk {
+  let header: RecordsHeader
   /// Where the next frame is expected.
-  var offset = 0
+  var offset = RecordsHeader.byteCount
   let total: Int
+  private let keys: ArchiveKeys?
   private let source: any ObjectSource
 
-  init(_ source: any ObjectSource) throws(ArchiveError) {
+  /// - Parameter keys: Of the sealed archive; nil when it is not encrypted.
+  init(_ source: any ObjectSource, keys: ArchiveKeys?) throws(ArchiveError) {
     self.source = source
+    self.keys = keys
     let found = try storing { () throws(StorageError) in
       try source.byteCount(of: ArchiveFiles.records)
     }
@@ -19,16 +23,19 @@ struct RecordWalk {
         remedy: "check the path; `pol train` or `pol record` makes an archive")
     }
     total = found
+    header = try RecordsHeader.load(source)
   }
 
   /// Stated maxima, then the file's length, then the checksum, then what the bytes say.
-  mutating func next() throws(ArchiveError) -> RecordFrame {
+  ///
+  /// - Parameter number: Of the record, which a grant's keys are for.
+  mutating func next(_ number: Int) throws(ArchiveError) -> RecordFrame {
     let place = "\(ArchiveFiles.records), byte \(offset)"
     let start = try source.bytes(
       of: ArchiveFiles.records, offset..<offset + RecordFrame.headerByteCount)
     let header = try parsing(place) { () throws(ParsingError) in try RecordFrame.Header(start) }
     let bytes = try source.bytes(of: ArchiveFiles.records, offset..<offset + header.frameByteCount)
-    let frame = try parsing(place) { () throws(ParsingError) in try RecordFrame(parsing: bytes) }
+    let frame = try RecordFrame(parsing: bytes, number: number, keys: keys)
     offset += header.frameByteCount
     return frame
   }

@@ -7,6 +7,10 @@ package struct Seal: Equatable, Sendable {
   private static let signedByteCount = 328
   private static let magic = Array("polseal1".utf8)
 
+  /// 0 for an archive that is not encrypted.
+  package let keyEpoch: UInt32
+  /// What the epoch key is held to; zero for an archive that is not encrypted.
+  package let keyCommitment: Digest
   package let archiveID: Digest
   package let archiveRoot: Digest
   package let recordCount: Int
@@ -25,8 +29,10 @@ package struct Seal: Equatable, Sendable {
   package init(
     archiveID: Digest, archiveRoot: Digest, recordCount: Int, stepCount: Int, modelDigest: Digest,
     objectRoot: Digest, objectCount: Int, normsDigest: Digest, finalRecord: Digest,
-    signedBy key: SigningKey
+    encryptedWith contentKey: ContentKey? = nil, signedBy key: SigningKey
   ) throws(CryptographyError) {
+    keyEpoch = contentKey?.epoch ?? 0
+    keyCommitment = contentKey?.commitment ?? .zero
     self.archiveID = archiveID
     self.archiveRoot = archiveRoot
     self.recordCount = recordCount
@@ -41,12 +47,15 @@ package struct Seal: Equatable, Sendable {
     signature = try key.signature(over: DomainTag.seal.bytes + signedBytes)
   }
 
+  /// Cipher suite: 0 = none, 1 = AES-256-GCM.
+  package var suite: UInt16 { keyEpoch > 0 ? 1 : 0 }
+
   private var signedBytes: [UInt8] {
     var writer = ByteWriter()
     writer.raw(Seal.magic)
     writer.u16(1)
-    writer.u16(0)
-    writer.u32(0)
+    writer.u16(suite)
+    writer.u32(keyEpoch)
     writer.digest(archiveID)
     writer.digest(archiveRoot)
     writer.u64(UInt64(recordCount))
@@ -56,7 +65,7 @@ package struct Seal: Equatable, Sendable {
     writer.u32(UInt32(objectCount))
     writer.u32(0)
     writer.digest(normsDigest)
-    writer.digest(.zero)
+    writer.digest(keyCommitment)
     writer.digest(finalRecord)
     writer.digest(.zero)
     writer.raw(proverKey.rawBytes)
@@ -78,7 +87,7 @@ package struct Seal: Equatable, Sendable {
     guard try reader.u16("seal version") == 1 else {
       throw ParsingError("unsupported seal version", at: 8, kind: .unsupported)
     }
-    guard try reader.u16("cipher suite") == 0 else {
+    guard try reader.u16("cipher suite") <= 1 else {
       throw ParsingError("unsupported cipher suite", at: 10, kind: .unsupported)
     }
     let signed = bytes[..<signedByteCount]
@@ -93,9 +102,11 @@ package struct Seal: Equatable, Sendable {
   package init(parsing bytes: [UInt8]) throws(ParsingError) {
     try Seal.checkSignature(bytes)
     var reader = ByteReader(bytes)
-    _ = try reader.take(12, "magic, version and suite")
-    guard try reader.u32("key epoch") == 0 else {
-      throw ParsingError("a key epoch without encryption", at: 12)
+    _ = try reader.take(10, "magic and version")
+    let isEncrypted = try reader.u16("cipher suite") == 1
+    keyEpoch = try reader.u32("key epoch")
+    guard (keyEpoch > 0) == isEncrypted else {
+      throw ParsingError("the key epoch does not fit the cipher suite", at: 12)
     }
     archiveID = try reader.digest("archive id")
     archiveRoot = try reader.digest("archive root")
@@ -113,7 +124,8 @@ package struct Seal: Equatable, Sendable {
       throw ParsingError("a reserved field is not 0", at: 164)
     }
     normsDigest = try reader.digest("norms digest")
-    guard try reader.digest("key commitment").isZero else {
+    keyCommitment = try reader.digest("key commitment")
+    guard isEncrypted || keyCommitment.isZero else {
       throw ParsingError("a key commitment without encryption", at: 200)
     }
     finalRecord = try reader.digest("final record")

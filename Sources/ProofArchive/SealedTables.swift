@@ -10,16 +10,14 @@ package struct RecordIndex: Equatable, Sendable {
   package struct Row: Equatable, Sendable {
     package let hash: Digest
     package let offset: Int
-    package let recordByteCount: Int
-    package let envelopeByteCount: Int
+    /// Of the frame, header included.
+    package let frameByteCount: Int
     package let step: Int
-    var frameByteCount: Int {
-      RecordFrame.headerByteCount + recordByteCount + envelopeByteCount
-    }
+    var range: Range<Int> { offset..<offset + frameByteCount }
   }
 
   private static let magic = Array("polridx1".utf8)
-  private static let rowByteCount = 56
+  private static let rowByteCount = 52
   /// 16 million records; the table is then 1 GiB and wants another version of the format.
   package static let rowLimit = 1 << 24
   package static let byteLimit = 20 + rowLimit * rowByteCount
@@ -42,8 +40,7 @@ package struct RecordIndex: Equatable, Sendable {
     for row in rows {
       writer.digest(row.hash)
       writer.u64(UInt64(row.offset))
-      writer.u32(UInt32(row.recordByteCount))
-      writer.u32(UInt32(row.envelopeByteCount))
+      writer.u32(UInt32(row.frameByteCount))
       writer.u64(UInt64(row.step))
     }
     writer.u32(crc32c(writer.bytes))
@@ -62,16 +59,13 @@ package struct RecordIndex: Equatable, Sendable {
     for _ in 0..<count {
       let hash = try reader.digest("record hash")
       let offset = try reader.u64("frame offset")
-      let record = Int(try reader.u32("record length"))
-      let envelope = Int(try reader.u32("envelope length"))
+      let count = Int(try reader.u32("frame length"))
       let step = try reader.u64("step")
       guard offset < 1 << 62, step <= UInt64(CheckpointRecord.stepLimit),
-        record <= RecordFrame.recordLimit, envelope <= Envelope.byteLimit
-      else { throw ParsingError("a row is out of bounds", at: reader.offset - 24) }
+        (RecordFrame.headerByteCount...RecordFrame.byteLimit).contains(count)
+      else { throw ParsingError("a row is out of bounds", at: reader.offset - 20) }
       rows.append(
-        Row(
-          hash: hash, offset: Int(offset), recordByteCount: record, envelopeByteCount: envelope,
-          step: Int(step)))
+        Row(hash: hash, offset: Int(offset), frameByteCount: count, step: Int(step)))
     }
     self.rows = rows
   }

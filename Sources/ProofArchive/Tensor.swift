@@ -1,3 +1,4 @@
+internal import ChunkStorage
 internal import ProofPrimitives
 
 /// What a tensor is to the training (`spec/archive.md` §3.4). The raw value is the encoded byte and
@@ -49,6 +50,12 @@ package enum ElementType: UInt8, CaseIterable, Sendable, Comparable {
     case .i32, .u32, .f32: 4
     case .i64, .u64, .f64: 8
     }
+  }
+
+  /// What the chunk filters take an element for: numbers with sign and magnitude, or plain integers.
+  var chunkElement: ChunkElement {
+    let isFloat = [.f16, .bf16, .f32, .f64].contains(self)
+    return ChunkElement(byteCount: byteCount, isFloat: isFloat) ?? .byte
   }
 
   /// The safetensors name, such as `F32`.

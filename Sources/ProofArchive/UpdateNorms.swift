@@ -27,17 +27,18 @@ package struct UpdateNorms: Equatable, Sendable {
     let old = before.tensors(in: .weight)
     let new = after.tensors(in: .weight)
     guard old.map(\.spec) == new.map(\.spec) else { return nil }
-    var sums = pol_norm_sums()
-    for (a, b) in zip(old, new) {
-      let count = a.bytes.count / a.spec.type.byteCount
-      switch a.spec.type {
-      case .f32: pol_norms_f32(&sums, a.bytes, b.bytes, count)
-      case .f64: pol_norms_f64(&sums, a.bytes, b.bytes, count)
-      case .f16: pol_norms_f16(&sums, a.bytes, b.bytes, count)
-      case .bf16: pol_norms_bf16(&sums, a.bytes, b.bytes, count)
-      default: continue
+    var sums = UpdateNormSums(tensorCount: old.count)
+    for (position, pair) in zip(old, new).enumerated() {
+      pair.0.bytes.withUnsafeBytes { a in
+        pair.1.bytes.withUnsafeBytes { b in
+          sums.add(tensor: position, type: pair.0.spec.type, before: a, after: b)
+        }
       }
     }
+    self = sums.norms
+  }
+
+  init(_ sums: pol_norm_sums) {
     func bits(_ value: Double) -> UInt64 {
       sums.is_nan != 0 || value.isNaN ? UpdateNorms.canonicalNaN : value.bitPattern
     }

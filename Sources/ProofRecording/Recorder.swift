@@ -31,7 +31,7 @@ package final class Recorder {
   package var durableStep: Int? { writer.durableStep }
   /// The step at which the next checkpoint is due; nil when the run is whole.
   package var nextCheckpoint: Int? {
-    guard writer.lastState != nil else { return 0 }
+    guard writer.hasCheckpoint else { return 0 }
     return writer.lastStep == totalSteps
       ? nil : schedule.next(after: writer.lastStep, total: totalSteps)
   }

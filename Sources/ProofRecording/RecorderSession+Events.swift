@@ -25,7 +25,7 @@ extension RecorderSession {
     }
     return try prepareRun(
       at: archivePath, proverKey: key.verifyingKey, settings: settings, policy: policy,
-      points: points, isPrivate: isPrivate, commit: commit)
+      points: points, isPrivate: isPrivate, options: options, commit: commit)
   }
 
   private func settings(
@@ -130,7 +130,10 @@ extension RecorderSession {
   ) throws(RecordingError) -> JSONValue {
     var members: [(String, JSONValue)] = []
     for file in RecorderSession.stateFiles {
-      let tensors = run.writer.lastState?.tensors(in: file.role) ?? []
+      let state = try archiving { () throws(ArchiveError) in
+        try run.writer.lastState(roles: [file.role])
+      }
+      let tensors = state?.tensors ?? []
       guard !tensors.isEmpty else { continue }
       let path = "\(folder)/\(file.name).safetensors"
       do throws(StorageError) {

@@ -24,6 +24,7 @@ package final class RecorderSession {
   package typealias Commit =
     (CommitmentRequest) throws(RecordingError) -> OpeningRecord.Commitment?
   let commit: Commit
+  let options: ArchiveWriter.Options
   private var state = State.waiting
 
   /// - Parameters:
@@ -31,11 +32,13 @@ package final class RecorderSession {
   ///   - commit: The ledger's side of `begin`; the default makes a run without a ledger.
   package init(
     archivePath: String, key: SigningKey?,
+    options: ArchiveWriter.Options = ArchiveWriter.Options(),
     commit: @escaping Commit = { _ throws(RecordingError) in nil }
   ) {
     self.archivePath = archivePath
     self.key = key
     self.commit = commit
+    self.options = options
   }
 
   /// Whether the archive is sealed, so that nothing more can come.
@@ -109,7 +112,7 @@ package final class RecorderSession {
     case ("resume", .waiting):
       let folder = try message.optionalPath("stateFolder")
       try message.finish()
-      let run = try openRun(at: archivePath)
+      let run = try openRun(at: archivePath, options: options)
       let files = try folder.map { (folder) throws(RecordingError) in
         try writeState(of: run, to: folder)
       }

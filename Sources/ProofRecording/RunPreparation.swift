@@ -25,7 +25,7 @@ package struct RecordedRun {
   }
 
   package var isComplete: Bool {
-    writer.lastState != nil && writer.lastStep == description.steps
+    writer.hasCheckpoint && writer.lastStep == description.steps
   }
 }
 
@@ -41,6 +41,7 @@ package struct RecordedRun {
 package func prepareRun(
   at path: String, proverKey: VerifyingKey, settings: RunDescription, policy: Policy,
   points: [DataPoint], isPrivate: Bool = false,
+  options: ArchiveWriter.Options = ArchiveWriter.Options(),
   commit: (CommitmentRequest) throws(RecordingError) -> OpeningRecord.Commitment? = { _ in nil }
 ) throws(RecordingError) -> RecordedRun {
   guard !points.isEmpty, points.count <= Int(UInt32.max) else {
@@ -82,14 +83,18 @@ package func prepareRun(
   let writer = try archiving { () throws(ArchiveError) in
     try ArchiveWriter.create(
       at: path, opening: opening, settings: settings.bytes, policy: policy.encoded,
-      dataset: dataset)
+      dataset: dataset, options: options)
   }
   return RecordedRun(writer: writer, description: settings, policy: policy)
 }
 
 /// Opens an unsealed archive to go on with its training; what a crash tore off is cut.
-package func openRun(at path: String) throws(RecordingError) -> RecordedRun {
-  let writer = try archiving { () throws(ArchiveError) in try ArchiveWriter.open(at: path) }
+package func openRun(
+  at path: String, options: ArchiveWriter.Options = ArchiveWriter.Options()
+) throws(RecordingError) -> RecordedRun {
+  let writer = try archiving { () throws(ArchiveError) in
+    try ArchiveWriter.open(at: path, options: options)
+  }
   let texts = try archiving { () throws(ArchiveError) in try writer.texts() }
   let policy: Policy
   do throws(ParsingError) {

@@ -9,7 +9,7 @@ package func sealRun(
   _ run: RecordedRun, key: SigningKey, claims: JSONValue? = nil
 ) throws(RecordingError) -> Seal {
   guard run.isComplete else {
-    let done = run.writer.lastState == nil ? "nothing" : "step \(run.writer.lastStep)"
+    let done = !run.writer.hasCheckpoint ? "nothing" : "step \(run.writer.lastStep)"
     throw RecordingError(
       .badEvent, at: run.writer.path,
       "the run is not complete: \(done) of \(run.description.steps) steps is recorded",

@@ -17,6 +17,8 @@ package struct VerifierOptions: Sendable {
   package var policy = Policy.verifierDefault
   /// Takes a start that nothing proves for "verified" all the same.
   package var acceptsUnprovedStart = false
+  /// What opens an encrypted archive.
+  package var access = ArchiveAccess.none
   /// The tensors of the file that is claimed to be the model; nil when only the archive is judged.
   package var model: [Tensor]?
   /// Whether the log's key came from somebody the verifier trusts, and not from the log itself.

@@ -20,7 +20,7 @@ struct Pol: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Keygen.self, Train.self, Record.self, SealCommand.self, Publish.self, Lookup.self,
+      Keygen.self, Train.self, Record.self, SealCommand.self, GrantCommand.self, Publish.self, Lookup.self,
       Verify.self, Inspect.self, Check.self, Export.self, LedgerCommand.self, Execute.self,
     ])
 

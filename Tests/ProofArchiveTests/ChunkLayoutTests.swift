@@ -90,10 +90,10 @@ import Testing
       // Five checkpoints of three chunks; the buffer's is always the same.
       #expect(summary.namedChunks == 15)
       #expect(summary.distinctChunks == 11)
-      let frames = try PackScan.rows(
-        of: 0, in: openArchive(path).source, archiveID: SmallArchive.digest(1))
-      #expect(frames.count == 11)
-      #expect(Set(frames.map(\.storedID)).count == 11)
+      try writer.packs.close()
+      let index = try PackCatalog.index(0, openArchive(path).source)
+      #expect(index.rows.count == 11)
+      #expect(Set(index.rows.map(\.storedID)).count == 11)
     }
   }
 }

@@ -16,7 +16,7 @@ import Testing
       let file = try SmallArchive.bytes("\(path)/records")
       return (
         reader.opening,
-        reader.index.rows.map { Array(file[$0.offset + 16..<$0.offset + 16 + $0.recordByteCount]) }
+        try reader.index.rows.map { try RecordFrame(parsing: Array(file[$0.range]), number: 0, keys: nil).record }
       )
     }
   }

@@ -12,7 +12,7 @@ import Testing
       let writer = try ArchiveWriter.open(at: path)
       #expect(writer.lastStep == step)
       #expect(writer.durableStep == step)
-      #expect(try writer.lastState == SmallArchive.state(step))
+      #expect(try writer.lastState() == SmallArchive.state(step))
       try SmallArchive.record(writer, to: 8)
       try writer.sync()
       #expect(writer.root.hex == root)

@@ -59,7 +59,7 @@ enum SmallArchive {
 
   /// Appends the checkpoints that are missing up to `last`, one every two steps.
   static func record(_ writer: ArchiveWriter, to last: Int) throws {
-    if writer.lastState == nil { try writer.append(state(0), steps: []) }
+    if !writer.hasCheckpoint { try writer.append(state(0), steps: []) }
     while writer.lastStep < last {
       let first = writer.lastStep
       var steps: [CheckpointRecord.Step] = []

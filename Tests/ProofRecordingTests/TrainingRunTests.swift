@@ -12,8 +12,8 @@ private final class CountingTrainer: RecordableTrainer {
 
   init(_ value: UInt8 = 1) { self.value = value }
 
-  convenience init(_ run: RecordedRun) {
-    self.init(run.writer.lastState?[.weight, "w"]?.bytes.first ?? 1)
+  convenience init(_ run: RecordedRun) throws {
+    self.init(try run.writer.lastState()?[.weight, "w"]?.bytes.first ?? 1)
   }
 
   func state() throws(RecordingError) -> TrainingState {

@@ -68,8 +68,9 @@ import Testing
     let reader = try run.reader()
     let last = try reader.checkpoint(reader.index.rows.count - 1)
     let index = try PackIndex(parsing: try readFile("\(run.archive)/packs/00000000.index"))
-    let ends = last.chunks.compactMap {
-      index[PackWriter.storedID(of: $0, in: run.opening.archiveID)]
+    let ends = last.chunks.compactMap { digest in
+      let id = PackWriter.storedID(of: digest, in: run.opening.archiveID)
+      return index.rows.first { $0.storedID == id }
     }
     return offset < 16
       || ends.contains { ($0.offset..<$0.offset + $0.byteCount).contains(offset) }
@@ -153,7 +154,7 @@ import Testing
     let rows = try run.reader().index.rows
     let bytes = try readFile("\(run.archive)/records")
     func frame(_ number: Int) -> [UInt8] {
-      Array(bytes[rows[number].offset..<rows[number].offset + rows[number].frameByteCount])
+      Array(bytes[rows[number].range])
     }
     var swapped: [UInt8] = []
     for number in rows.indices {

@@ -19,6 +19,7 @@ struct Forgery {
   var bend: (@Sendable (inout [[UInt8]]) -> Void)?
 
   private let path: String
+  private let header: RecordsHeader
   private var envelopes: [[UInt8]]
 
   /// As it stands before this change.
@@ -42,11 +43,15 @@ struct Forgery {
     let seal = try ArchiveReader.seal(in: try DirectoryObjectSource(path))
     let bytes = try readFile("\(path)/records")
     var frames: [RecordFrame] = []
-    var offset = 0
+    var offset = RecordsHeader.byteCount
+    header = try RecordsHeader(parsing: Array(bytes[..<offset]))
     while offset < bytes.count {
-      let header = try RecordFrame.Header(Array(bytes[offset..<offset + 16]))
+      let header = try RecordFrame.Header(
+        Array(bytes[offset..<offset + RecordFrame.headerByteCount]))
       frames.append(
-        try RecordFrame(parsing: Array(bytes[offset..<offset + header.frameByteCount])))
+        try RecordFrame(
+          parsing: Array(bytes[offset..<offset + header.frameByteCount]), number: frames.count,
+          keys: nil))
       offset += header.frameByteCount
     }
     opening = try OpeningRecord(parsing: frames[0].record[...])
@@ -67,7 +72,7 @@ struct Forgery {
   ) -> CheckpointRecord {
     CheckpointRecord(
       sequence: sequence ?? old.sequence, previous: previous ?? old.previous,
-      step: step ?? old.step, steps: steps ?? old.steps,
+      step: step ?? old.step, steps: steps ?? old.steps, gap: old.gap,
       signatureRoot: signatureRoot ?? old.signatureRoot, norms: norms ?? old.norms,
       layout: old.layout, chunks: old.chunks) ?? old
   }
@@ -85,16 +90,16 @@ struct Forgery {
       order.append(Int(record.sequence))
     }
     bend?(&encoded)
-    var body: [UInt8] = []
+    var body = header.encoded
     var rows: [RecordIndex.Row] = []
     for (position, record) in encoded.enumerated() {
-      let frame = RecordFrame(record: record, envelope: envelopes[order[position]])
+      let frame = RecordFrame.encode(record: record, envelope: envelopes[order[position]])
       rows.append(
         RecordIndex.Row(
           hash: RecordHeader.hash(record[...]), offset: body.count,
-          recordByteCount: record.count, envelopeByteCount: frame.envelope.count,
+          frameByteCount: frame.count,
           step: position == 0 ? 0 : records[position - 1].step))
-      body += frame.encoded
+      body += frame
     }
     let table = NormsTable(
       rows: norms ?? records.dropFirst().map { .init(endStep: $0.step, norms: $0.norms) }

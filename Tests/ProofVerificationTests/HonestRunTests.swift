@@ -99,7 +99,8 @@ import TransparencyLedger
     let index = try PackIndex(parsing: try readFile("\(run.archive)/packs/00000000.index"))
     var pack = try readFile("\(run.archive)/packs/00000000.pack")
     for chunk in last.chunks {
-      let row = try #require(index[PackWriter.storedID(of: chunk, in: run.opening.archiveID)])
+      let id = PackWriter.storedID(of: chunk, in: run.opening.archiveID)
+      let row = try #require(index.rows.first { $0.storedID == id })
       for byte in row.offset..<row.offset + row.byteCount { pack[byte] ^= 0x55 }
     }
     try writeFile(pack, "\(run.archive)/packs/00000000.pack")

@@ -145,7 +145,7 @@ final class TestRun {
     }
     try recorder.flush()
     let heldOut = (0..<RunPlan.heldOutCount).map { RunPlan.points[RunPlan.trainingCount + $0] }
-    guard let final = writer.lastState else { throw TestFailure("nothing was trained") }
+    guard let final = try writer.lastState() else { throw TestFailure("nothing was trained") }
     let correct = try executor.countCorrect(state: final, points: heldOut)
     _ = try writer.seal(
       with: key,

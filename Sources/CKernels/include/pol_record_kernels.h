@@ -12,8 +12,18 @@ typedef struct {
   int is_nan;
 } pol_norm_sums;
 
-// Adds one tensor: `before` and `after` hold `count` elements; element sizes as in the name.
-void pol_norms_f32(pol_norm_sums *sums, const void *before, const void *after, size_t count);
-void pol_norms_f64(pol_norm_sums *sums, const void *before, const void *after, size_t count);
-void pol_norms_f16(pol_norm_sums *sums, const void *before, const void *after, size_t count);
-void pol_norms_bf16(pol_norm_sums *sums, const void *before, const void *after, size_t count);
+// One tensor on its way: eight interleaved sums of each kind. All zero to begin.
+typedef struct {
+  double l1[8], l2[8], weight[8], linf;
+  uint64_t count;
+  int is_nan;
+} pol_norm_lanes;
+
+typedef enum { POL_F16, POL_BF16, POL_F32, POL_F64 } pol_float_type;
+
+// Adds the next `count` elements of a tensor: any cut into pieces gives the same bits.
+void pol_norms_add(
+    pol_norm_lanes *lanes, pol_float_type type, const void *before, const void *after,
+    size_t count);
+// Adds a finished tensor to the total.
+void pol_norms_finish(pol_norm_sums *sums, const pol_norm_lanes *lanes);

@@ -12,10 +12,14 @@ struct Check: ParsableCommand {
 
       Example:
         pol check run.pol
+        pol check run.pol --public
       """)
 
   @Argument(help: "Folder of the archive.")
   var archive: String
+  @Flag(help: "Only what takes no key: the published bytes against the seal.")
+  var `public` = false
+  @OptionGroup var accessOptions: AccessOptions
   @OptionGroup var reporting: Reporting
 
   /// One damaged file may cost every checkpoint; a person reads the first few.
@@ -29,7 +33,9 @@ struct Check: ParsableCommand {
           remedy: "copy the archive here first; `pol verify` reads from a URL")
       }
       let progress = ProgressBar("checking")
-      let report = try ArchiveChecker.check(archive) { progress.show($0) }
+      let report = try ArchiveChecker.check(
+        archive, access: accessOptions.access(), depth: `public` ? .publicBytes : .everything
+      ) { progress.show($0) }
       progress.finish()
       for finding in report.findings.prefix(Check.shownLimit) {
         let error = finding.error

@@ -27,6 +27,7 @@ struct Export: ParsableCommand {
   var optimizer = false
   @Flag(help: "Replace a file that stands there.")
   var force = false
+  @OptionGroup var accessOptions: AccessOptions
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -35,7 +36,7 @@ struct Export: ParsableCommand {
 
   func run() throws {
     try reporting.run { output in
-      let reader = try openArchive(archive)
+      let reader = try openArchive(archive, access: accessOptions.access())
       let number = try checkpointNumber(reader, record: record, step: step)
       let bytes = try reader.safetensors(ofCheckpoint: number, withOptimizer: optimizer)
       try DurableFile.write(bytes, to: out, replaces: force)

@@ -22,11 +22,12 @@ struct Inspect: ParsableCommand {
   var record: Int?
   @Option(help: "Show this tensor, of --record or of the last one.")
   var tensor: String?
+  @OptionGroup var accessOptions: AccessOptions
   @OptionGroup var reporting: Reporting
 
   func run() throws {
     try reporting.run { output in
-      let reader = try openArchive(archive)
+      let reader = try openArchive(archive, access: accessOptions.access())
       if let tensor {
         try TensorView(reader, name: tensor, number: try number(reader)).show(output)
       } else if record == 0 {

@@ -32,12 +32,16 @@ struct Publish: ParsableCommand {
   var receipt: String?
   @Option(help: ArgumentHelp("Where the entry goes.", valueName: "file"))
   var entry: String?
+  @Option(help: ArgumentHelp("Content key of an encrypted archive.", valueName: "file"))
+  var contentKey: String?
   @OptionGroup var reporting: Reporting
 
   func run() throws {
     try reporting.run { output in
       let signingKey = try loadSigningKey(key)
-      let reader = try ArchiveReader(try openObjectSource(archive))
+      let reader = try ArchiveReader(
+        try openObjectSource(archive),
+        access: contentKey.map { .epochKey(try ContentKeyFile.read($0)) } ?? .none)
       guard reader.seal?.proverKey == signingKey.verifyingKey else {
         throw CommandFailure(
           code: "badKey", place: printable(key),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ProofArchive
 import ProofPrimitives
 import ProofRecording
 
@@ -22,11 +23,13 @@ struct Record: ParsableCommand {
     help: ArgumentHelp(
       "Ledger folder: begin commits there, which proves when the run began.", valueName: "dir"))
   var ledger: String?
+  @OptionGroup var recording: RecordingOptions
 
   func run() throws {
     try Reporting.parse([]).run { output in
       let signingKey = try key.map { try loadSigningKey($0) }
-      let session = RecorderSession(archivePath: archive, key: signingKey) {
+      let options = try recording.options(isNew: !isArchive(archive), output)
+      let session = RecorderSession(archivePath: archive, key: signingKey, options: options) {
         request throws(RecordingError) in
         guard let ledger, let signingKey else { return nil }
         return try logCommitment(request, key: signingKey, ledger: ledger)

@@ -20,12 +20,16 @@ struct SealCommand: ParsableCommand {
   var archive: String
   @Option(help: ArgumentHelp("Private key that the run was prepared with.", valueName: "file"))
   var key: String
+  @Option(help: ArgumentHelp("Content key of an encrypted archive.", valueName: "file"))
+  var contentKey: String?
   @OptionGroup var reporting: Reporting
 
   func run() throws {
     try reporting.run { output in
       let signingKey = try loadSigningKey(key)
-      let run = try openRun(at: archive)
+      var options = ArchiveWriter.Options()
+      options.epochKey = try contentKey.map { try ContentKeyFile.read($0) }
+      let run = try openRun(at: archive, options: options)
       let seal = try sealRun(run, key: signingKey, claims: claims(run))
       output.rows([
         ("sealed", printable(archive)), ("archive root", seal.archiveRoot.hex),

@@ -24,6 +24,7 @@ struct Train: ParsableCommand {
   @Argument(help: "Folder of the archive.")
   var archive: String
   @OptionGroup var preparation: PreparationOptions
+  @OptionGroup var recording: RecordingOptions
   @Option(help: "Threads that share a matrix product; changes no bit.")
   var threads = 1
   @Flag(help: "Stop before the first step.")
@@ -42,9 +43,10 @@ struct Train: ParsableCommand {
       let isNew = try !isArchive(archive)
       let run: RecordedRun
       if isNew {
-        run = try preparation.prepare(at: archive, output)
+        run = try preparation.prepare(
+          at: archive, recording.options(isNew: true, output), output)
       } else {
-        run = try openRun(at: archive)
+        run = try openRun(at: archive, options: recording.options(isNew: false, output))
         try preparation.checkKey(of: run)
       }
       let report = TrainReport(run, archive: archive, isNew: isNew)
@@ -86,9 +88,8 @@ struct Train: ParsableCommand {
       return Interruption.exitStatus(number)
     }
     let heldOut = try heldOutResult(run, settings: trainer.settings, threadCount: threads)
-    if let modelOut, let state = run.writer.lastState {
-      let tensors = state.tensors(in: .weight) + state.tensors(in: .buffer)
-      try DurableFile.write(SafetensorsFile.encode(tensors), to: modelOut, replaces: false)
+    if let modelOut, let state = try run.writer.lastState(roles: [.weight, .buffer]) {
+      try DurableFile.write(SafetensorsFile.encode(state.tensors), to: modelOut, replaces: false)
     }
     report.finished(outcome, loss: lastLoss, heldOut: heldOut, seconds: seconds, output)
     return 0

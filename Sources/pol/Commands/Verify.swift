@@ -22,6 +22,7 @@ struct Verify: ParsableCommand {
 
   @Argument(help: ArgumentHelp("The archive.", valueName: "archive-or-url"))
   var archive: String
+  @OptionGroup var accessOptions: AccessOptions
   @OptionGroup var ledgerOptions: LedgerOptions
   @Option(help: ArgumentHelp("The file that is claimed to be the model.", valueName: "file"))
   var model: String?
@@ -95,6 +96,7 @@ struct Verify: ParsableCommand {
     options.isFull = full
     options.acceptsUnprovedStart = acceptUnprovedStart
     options.nonce = nonce.flatMap { Digest(hex: $0) }?.bytes ?? []
+    options.access = try accessOptions.access()
     options.model = try model.map { try loadModel($0) }
     if let policy {
       let bytes = try DurableFile.readWhole(policy, limit: 1 << 20, followsSymlinks: true)
@@ -118,6 +120,7 @@ struct Verify: ParsableCommand {
     var options = try self.options()
     options.model = nil
     options.receipt = nil
+    options.access = .none
     return Verifier(
       try openObjectSource(location), ledger: access?.view, headMemory: nil, options: options
     ).verify()

@@ -52,7 +52,9 @@ struct PreparationOptions: ParsableArguments {
   }
 
   /// Makes the archive's folder with record 0.
-  func prepare(at path: String, _ output: Output) throws -> RecordedRun {
+  func prepare(
+    at path: String, _ options: ArchiveWriter.Options, _ output: Output
+  ) throws -> RecordedRun {
     guard let data, let key else {
       throw CommandFailure(
         code: "missing", place: printable(path), message: "there is no archive here",
@@ -70,7 +72,7 @@ struct PreparationOptions: ParsableArguments {
     return try prepareRun(
       at: path, proverKey: signingKey.verifyingKey,
       settings: RunDescription(parsing: settings.canonicalBytes), policy: policy,
-      points: dataset.points, isPrivate: privateData
+      points: dataset.points, isPrivate: privateData, options: options
     ) { request throws(RecordingError) in
       try ledger.map { path throws(RecordingError) in
         try logCommitment(request, key: signingKey, ledger: path)

@@ -18,7 +18,7 @@ struct ReferenceRun: RecordableTrainer {
     runSeed = run.writer.opening.runSeed
     executor = ReferenceExecutor(settings: settings, threadCount: threadCount)
     points = try PreparedPoints(run.writer.dataset.points.map(\.point), settings: settings)
-    if let state = run.writer.lastState {
+    if let state = try run.writer.lastState() {
       trainer = try ReferenceTrainer(settings: settings, state: state, threadCount: threadCount)
     } else {
       trainer = ReferenceTrainer(settings: settings, runSeed: runSeed, threadCount: threadCount)
@@ -54,7 +54,7 @@ struct ReferenceRun: RecordableTrainer {
 func heldOutResult(
   _ run: RecordedRun, settings: RunSettings, threadCount: Int
 ) throws -> (correct: Int, count: Int)? {
-  guard settings.heldOut.count > 0, let state = run.writer.lastState else { return nil }
+  guard settings.heldOut.count > 0, let state = try run.writer.lastState() else { return nil }
   try settings.check(datasetCount: run.writer.dataset.count)
   let first = Int(settings.heldOut.first)
   let points = run.writer.dataset.points[first..<first + settings.heldOut.count].map(\.point)

@@ -1,0 +1,312 @@
+internal import ChunkStorage
+internal import Cryptography
+internal import ProofPrimitives
+
+/// Fetches chunks of a checkpoint and what they are deltas against, and gives each away only after its
+/// digest was compared.
+///
+/// Not thread-safe: an archive is read by one owner at a time.
+final class ChunkLoader {
+  /// What a window may hold of stored bytes: one window is one round trip.
+  enum Window {
+    /// 8 MiB: for a reader that keeps nothing.
+    static let streaming = 8 << 20
+    /// 256 MiB: for a reader that keeps the whole state anyway.
+    static let assembling = 256 << 20
+  }
+
+  private let source: any ObjectSource
+  private let rawLimit: Int
+  private let header: RecordsHeader
+  private let keys: ArchiveKeys?
+  private let catalog: PackCatalog
+  private let decoder = ChunkDecoder()
+  /// Frames closer than this are fetched in one request.
+  private static let gapLimit = 16_384
+  /// 8 MiB in one request.
+  private static let runLimit = 8 << 20
+  /// 16 MiB of chunks that stand in a checkpoint more than once.
+  private static let repeatedLimit = 16 << 20
+  /// 1 GiB: what is set aside for one tensor before its bytes are here.
+  private static let reserveLimit = 1 << 30
+
+  /// - Parameters:
+  ///   - keys: Of an encrypted archive.
+  ///   - open: Packs that have no index yet.
+  init(
+    source: any ObjectSource, opening: OpeningRecord, header: RecordsHeader, keys: ArchiveKeys?,
+    open: [UInt32: PackIndex] = [:]
+  ) {
+    self.source = source
+    self.header = header
+    self.keys = keys
+    rawLimit = opening.sizes.chunk
+    catalog = PackCatalog(source, rawLimit: opening.sizes.chunk, open: open)
+  }
+
+  /// Gives the raw bytes of chunks of one record in ascending order of their numbers.
+  ///
+  /// - Parameters:
+  ///   - wanted: Chunk numbers of the record's layout, ascending.
+  ///   - window: Stored bytes that are asked for at once.
+  func forEach(
+    _ wanted: [Int], of record: CheckpointRecord, envelope: Envelope, window: Int,
+    _ body: (Int, [UInt8]) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
+    let rows = ChunkLoader.rowNumbers(record)
+    var uses: [Digest: Int] = [:]
+    for chunk in wanted { uses[record.chunks[chunk], default: 0] += 1 }
+    var repeated: [Digest: [UInt8]] = [:]
+    var repeatedByteCount = 0
+    var start = 0
+    while start < wanted.count {
+      var places = Set<Envelope.Place>()
+      var packs = Set<UInt32>()
+      var end = start
+      var storedBound = 0
+      // A frame is hardly ever longer than a chunk, so a window is planned before the indexes are here.
+      while end < wanted.count, end == start || storedBound < window {
+        let chunk = wanted[end]
+        end += 1
+        guard repeated[record.chunks[chunk]] == nil, let number = rows[record.chunks[chunk]],
+          number < envelope.rows.count
+        else { continue }
+        let row = envelope.rows[number]
+        for place in [row.place] + envelope.chain(of: row).map(\.place) where places.insert(place).inserted {
+          packs.insert(place.pack)
+          storedBound += record.layout.byteCount(ofChunk: chunk)
+        }
+      }
+      try catalog.load(packs)
+      let frames = try fetch(places, of: record)
+      var parents = ParentCache(envelope, uses: wanted[start..<end].compactMap { rows[record.chunks[$0]] })
+      for chunk in wanted[start..<end] {
+        let digest = record.chunks[chunk]
+        let raw: [UInt8]
+        if let known = repeated[digest] {
+          raw = known
+        } else {
+          // The envelope was parsed against the record's chunks: it has a row for each.
+          guard let number = rows[digest], number < envelope.rows.count else { continue }
+          raw = try decode(envelope.rows[number], envelope, frames, &parents)
+          guard SHA256.hash(raw) == digest else {
+            throw mismatch(envelope.rows[number], envelope, digest)
+          }
+          if let count = uses[digest], count > 1,
+            repeatedByteCount + raw.count <= ChunkLoader.repeatedLimit
+          {
+            repeated[digest] = raw
+            repeatedByteCount += raw.count
+          }
+        }
+        guard raw.count == record.layout.byteCount(ofChunk: chunk) else {
+          throw ArchiveError(
+            .malformed, at: "\(ArchiveFiles.records), record \(record.sequence), chunk \(chunk)",
+            "the chunk is not as long as its tensors", isSigned: true)
+        }
+        try body(chunk, raw)
+      }
+      start = end
+    }
+  }
+
+  /// The tensors of `roles` only; chunks of other roles are not fetched.
+  func state(
+    of checkpoint: CheckpointRecord, envelope: Envelope, roles: Set<TensorRole>
+  ) throws(ArchiveError) -> TrainingState {
+    let layout = checkpoint.layout
+    let wanted = layout.chunks.indices.filter { roles.contains(layout.role(ofChunk: $0)) }
+    // Filled as chunks arrive: what a record claims is not set aside before.
+    var buffers = [[UInt8]](repeating: [], count: checkpoint.specs.count)
+    try forEach(wanted, of: checkpoint, envelope: envelope, window: Window.assembling) {
+      chunk, raw throws(ArchiveError) in
+      var cursor = 0
+      for piece in layout.chunks[chunk] {
+        if piece.byteOffset == 0 {
+          buffers[piece.tensor].reserveCapacity(
+            min(checkpoint.specs[piece.tensor].byteCount, ChunkLoader.reserveLimit))
+        }
+        // Pieces of a tensor come in order.
+        buffers[piece.tensor] += raw[cursor..<cursor + piece.byteCount]
+        cursor += piece.byteCount
+      }
+    }
+    let tensors = zip(checkpoint.specs, buffers).compactMap { spec, bytes in
+      roles.contains(spec.role) ? Tensor(spec, bytes: bytes) : nil
+    }
+    guard let state = TrainingState(tensors) else {
+      throw ArchiveError(
+        .malformed, at: "\(ArchiveFiles.records), record \(checkpoint.sequence)",
+        "two tensors share a name", isSigned: true)
+    }
+    return state
+  }
+
+  /// Whether every chunk of a checkpoint is there and as long as its tensors want it. The state is
+  /// not put together: a record may claim far more than the archive stores.
+  func check(_ checkpoint: CheckpointRecord, envelope: Envelope) throws(ArchiveError) {
+    try forEach(
+      Array(checkpoint.chunks.indices), of: checkpoint, envelope: envelope,
+      window: Window.streaming
+    ) { _, _ throws(ArchiveError) in }
+  }
+
+  /// Whether the pack indexes give each chunk of the record the stored id that it has.
+  func checkStoredIDs(
+    _ record: CheckpointRecord, envelope: Envelope, in archiveID: Digest
+  ) throws(ArchiveError) {
+    // The ids of encrypted chunks are part of what opens them.
+    guard header.suite == 0 else { return }
+    for (digest, number) in ChunkLoader.rowNumbers(record) where number < envelope.rows.count {
+      let place = envelope.rows[number].place
+      let row = try catalog.row(place, for: "a chunk of record \(record.sequence)")
+      guard row.storedID == PackWriter.storedID(of: digest, in: archiveID) else {
+        throw ArchiveError(
+          .malformed, at: ArchiveFiles.packIndex(place.pack),
+          "frame \(place.frame) has another stored id than its chunk")
+      }
+    }
+  }
+
+  /// For each distinct chunk digest of a record, the number of its row in the envelope.
+  private static func rowNumbers(_ record: CheckpointRecord) -> [Digest: Int] {
+    var rows: [Digest: Int] = [:]
+    rows.reserveCapacity(record.chunks.count)
+    for digest in record.chunks where rows[digest] == nil { rows[digest] = rows.count }
+    return rows
+  }
+}
+
+// MARK: - Fetching
+
+extension ChunkLoader {
+  private struct Item {
+    let place: Envelope.Place
+    let row: PackIndex.Row
+  }
+
+  /// The bytes of each frame, asked for in as few ranges as their places allow, all at once.
+  private func fetch(
+    _ places: Set<Envelope.Place>, of record: CheckpointRecord
+  ) throws(ArchiveError) -> [Envelope.Place: ArraySlice<UInt8>] {
+    var items: [Item] = []
+    items.reserveCapacity(places.count)
+    for place in places {
+      items.append(
+        Item(
+          place: place,
+          row: try catalog.row(place, for: "a chunk of record \(record.sequence)")))
+    }
+    items.sort { ($0.place.pack, $0.row.offset) < ($1.place.pack, $1.row.offset) }
+    var runs: [(pack: UInt32, range: Range<Int>, items: Range<Int>)] = []
+    for (position, item) in items.enumerated() {
+      if let last = runs.last, last.pack == item.place.pack,
+        item.row.offset - last.range.upperBound <= ChunkLoader.gapLimit,
+        item.row.range.upperBound - last.range.lowerBound <= ChunkLoader.runLimit
+      {
+        runs[runs.count - 1].range = last.range.lowerBound..<item.row.range.upperBound
+        runs[runs.count - 1].items = last.items.lowerBound..<position + 1
+      } else {
+        runs.append((item.place.pack, item.row.range, position..<position + 1))
+      }
+    }
+    let answers = try source.allBytes(of: runs.map { (ArchiveFiles.pack($0.pack), $0.range) })
+    var frames: [Envelope.Place: ArraySlice<UInt8>] = [:]
+    frames.reserveCapacity(items.count)
+    for (run, bytes) in zip(runs, answers) {
+      for item in items[run.items] {
+        let from = item.row.offset - run.range.lowerBound
+        frames[item.place] = bytes[from..<from + item.row.byteCount]
+      }
+    }
+    return frames
+  }
+}
+
+// MARK: - Decoding
+
+extension ChunkLoader {
+  /// Raw bytes of ancestors for as long as a child in the window still wants them.
+  private struct ParentCache {
+    private var waiting: [Int: Int] = [:]
+    private var raw: [Int: [UInt8]] = [:]
+
+    /// - Parameter uses: Row numbers that will be decoded, with repetitions.
+    init(_ envelope: Envelope, uses: [Int]) {
+      for row in Set(uses) where row < envelope.rows.count {
+        if let parent = envelope.rows[row].parent { waiting[parent, default: 0] += 1 }
+      }
+    }
+
+    subscript(ancestor: Int) -> [UInt8]? { raw[ancestor] }
+
+    /// Keeps the bytes if another child comes.
+    mutating func used(_ ancestor: Int, _ bytes: [UInt8]) {
+      let left = (waiting[ancestor] ?? 1) - 1
+      waiting[ancestor] = left
+      raw[ancestor] = left > 0 ? bytes : nil
+    }
+  }
+
+  private func decode(
+    _ row: Envelope.Row, _ envelope: Envelope, _ frames: [Envelope.Place: ArraySlice<UInt8>],
+    _ parents: inout ParentCache
+  ) throws(ArchiveError) -> [UInt8] {
+    guard let parent = row.parent else { return try decode(row.frame, parent: nil, frames) }
+    let raw: [UInt8]
+    if let known = parents[parent] {
+      raw = known
+    } else {
+      var made: [UInt8]?
+      for frame in envelope.chain(of: row) { made = try decode(frame, parent: made, frames) }
+      raw = made ?? []
+    }
+    parents.used(parent, raw)
+    return try decode(row.frame, parent: raw, frames)
+  }
+
+  private func decode(
+    _ frame: Envelope.Frame, parent: [UInt8]?, _ frames: [Envelope.Place: ArraySlice<UInt8>]
+  ) throws(ArchiveError) -> [UInt8] {
+    let place = frame.place
+    guard let bytes = frames[place] else {
+      throw ArchiveError(
+        .missing, at: ArchiveFiles.pack(place.pack), "frame \(place.frame) was not fetched")
+    }
+    let name = placeName(place)
+    let content = try storing { () throws(StorageError) in
+      try ChunkFrame.parse(
+        Array(bytes), rawLimit: rawLimit, tagByteCount: header.tagByteCount, at: name)
+    }
+    var payload = content.storedPayload
+    if let keys, let key = frame.key {
+      let shape = ObjectShape.chunk(
+        codec: content.codec.rawValue, parameter: content.parameter,
+        rawByteCount: UInt32(content.rawByteCount))
+      let id = try catalog.row(place, for: "a chunk").storedID
+      payload = try keys.openChunk(payload, id: id, shape, key: key, pack: place.pack, at: name)[...]
+    }
+    return try storing { () throws(StorageError) in
+      try decoder.decode(
+        codec: content.codec, parameter: content.parameter, payload: payload,
+        rawByteCount: content.rawByteCount, parent: parent, rawLimit: rawLimit, at: name)
+    }
+  }
+
+  /// For messages: file and byte.
+  private func placeName(_ place: Envelope.Place) -> String {
+    let offset = (try? catalog.row(place, for: "a chunk"))?.offset
+    return "\(source.location)/\(ArchiveFiles.pack(place.pack)), "
+      + (offset.map { "byte \($0)" } ?? "frame \(place.frame)")
+  }
+
+  /// A chunk that is not what the record names. Of a delta either frame may be the wrong one.
+  private func mismatch(
+    _ row: Envelope.Row, _ envelope: Envelope, _ digest: Digest
+  ) -> ArchiveError {
+    let chain = envelope.chain(of: row).map { placeName($0.place) }
+    let against = chain.isEmpty ? "" : "; it is a delta against \(chain.joined(separator: " and "))"
+    return ArchiveError(
+      .damaged, at: placeName(row.place), "the chunk is not \(digest.short)…\(against)")
+  }
+}

@@ -1,0 +1,102 @@
+internal import ChunkStorage
+internal import ProofPrimitives
+
+/// The frames of the packs that are read, by number: indexes are fetched when they are needed, all
+/// that one step needs in one round trip.
+///
+/// Not thread-safe.
+final class PackCatalog {
+  private let source: any ObjectSource
+  private let rawLimit: Int
+  /// Packs that have no index yet, because the archive is not sealed.
+  private let open: [UInt32: PackIndex]
+  private var closed: [UInt32: PackIndex] = [:]
+  private var rowCount = 0
+  /// About 24 MiB of rows; a pack of 64 MiB has a few hundred.
+  private static let rowLimit = 1 << 19
+
+  init(_ source: any ObjectSource, rawLimit: Int, open: [UInt32: PackIndex] = [:]) {
+    self.source = source
+    self.rawLimit = rawLimit
+    self.open = open
+  }
+
+  /// Fetches the indexes of these packs that are not here yet.
+  func load(_ numbers: Set<UInt32>) throws(ArchiveError) {
+    let missing = numbers.filter { open[$0] == nil && closed[$0] == nil }.sorted()
+    guard !missing.isEmpty else { return }
+    let answers = try storing { () throws(StorageError) in
+      try source.readTogether(
+        missing.map {
+          ObjectRequest(ArchiveFiles.packIndex($0), .whole(limit: PackIndex.byteLimit))
+        })
+    }
+    for (number, bytes) in zip(missing, answers) {
+      let index = try PackCatalog.index(number, bytes, source, rawLimit)
+      if rowCount + index.rows.count > PackCatalog.rowLimit {
+        closed = [:]
+        rowCount = 0
+      }
+      closed[number] = index
+      rowCount += index.rows.count
+    }
+  }
+
+  /// Where a frame stands. Fetches the pack's index when it is not here.
+  func row(
+    _ place: Envelope.Place, for what: @autoclosure () -> String
+  ) throws(ArchiveError) -> PackIndex.Row {
+    if open[place.pack] == nil, closed[place.pack] == nil { try load([place.pack]) }
+    guard let index = open[place.pack] ?? closed[place.pack],
+      Int(place.frame) < index.rows.count
+    else {
+      throw ArchiveError(
+        .missing, at: ArchiveFiles.pack(place.pack),
+        "it has no frame \(place.frame), which should hold \(what())")
+    }
+    return index.rows[Int(place.frame)]
+  }
+
+  /// The index of one pack as it stands in its file.
+  static func index(
+    _ number: UInt32, _ source: any ObjectSource, rawLimit: Int = ChunkFrame.rawByteLimit
+  ) throws(ArchiveError) -> PackIndex {
+    let bytes = try storing { () throws(StorageError) in
+      try source.readWhole(ArchiveFiles.packIndex(number), limit: PackIndex.byteLimit)
+    }
+    return try index(number, bytes, source, rawLimit)
+  }
+
+  private static func index(
+    _ number: UInt32, _ bytes: [UInt8]?, _ source: any ObjectSource, _ rawLimit: Int
+  ) throws(ArchiveError) -> PackIndex {
+    let name = ArchiveFiles.packIndex(number)
+    guard let bytes else {
+      let pack = ArchiveFiles.pack(number)
+      let isPackThere = try storing { () throws(StorageError) in
+        try source.byteCount(of: pack) != nil
+      }
+      throw ArchiveError(
+        .missing, at: "\(source.location)/\(isPackThere ? name : pack)", "the file is not there")
+    }
+    let index = try parsing(name) { () throws(ParsingError) in
+      try PackIndex(parsing: bytes, rawLimit: rawLimit)
+    }
+    guard index.packNumber == number else {
+      throw ArchiveError(.malformed, at: name, "it is the index of another pack")
+    }
+    return index
+  }
+
+  /// Compares a pack's length with what its index says; a pack that is not there says nothing.
+  static func comparePack(
+    _ number: UInt32, _ claimed: Int, _ source: any ObjectSource
+  ) throws(ArchiveError) {
+    let name = ArchiveFiles.pack(number)
+    let found = try storing { () throws(StorageError) in try source.byteCount(of: name) }
+    if let found, found != claimed {
+      throw ArchiveError(
+        .damaged, at: name, "it has \(found) bytes, its index says \(claimed)")
+    }
+  }
+}

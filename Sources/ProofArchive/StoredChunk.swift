@@ -1,0 +1,61 @@
+internal import ProofPrimitives
+
+/// A chunk as it stands in the packs, with everything that has to be decoded before it.
+struct StoredChunk: Equatable, Sendable {
+  let frame: Envelope.Frame
+  /// The frames that it is a delta against, the nearest first.
+  let ancestors: [Envelope.Frame]
+
+  init(_ frame: Envelope.Frame, ancestors: [Envelope.Frame] = []) {
+    self.frame = frame
+    self.ancestors = ancestors
+  }
+}
+
+/// Builds the envelope of one record.
+struct EnvelopeBuilder {
+  private var rows: [Envelope.Row] = []
+  private var ancestors: [Envelope.Row] = []
+  private var positions: [Envelope.Place: Int] = [:]
+
+  /// Adds the next distinct chunk of the record.
+  mutating func add(_ chunk: StoredChunk) {
+    var parent: Int?
+    // The furthest first, so that a parent stands before its children.
+    for frame in chunk.ancestors.reversed() {
+      if let known = positions[frame.place] {
+        parent = known
+        continue
+      }
+      positions[frame.place] = ancestors.count
+      ancestors.append(Envelope.Row(frame, parent: parent))
+      parent = ancestors.count - 1
+    }
+    rows.append(Envelope.Row(chunk.frame, parent: parent))
+  }
+
+  func envelope(suite: UInt16) -> Envelope {
+    Envelope(rows: rows, ancestors: ancestors, suite: suite)
+  }
+}
+
+/// Where chunks that were stored before can be found again. Bounded: the oldest are forgotten, and a
+/// forgotten chunk that comes again is stored again.
+struct KnownChunks {
+  /// About 8 MiB in each of two generations: the chunks of the last 16 GiB of distinct content, and in
+  /// any case all of the open pack, in which nothing may stand twice.
+  private static let generationLimit = PackWriter.targetFrameCount
+
+  private var recent: [Digest: StoredChunk] = [:]
+  private var older: [Digest: StoredChunk] = [:]
+
+  subscript(digest: Digest) -> StoredChunk? { recent[digest] ?? older[digest] }
+
+  mutating func remember(_ digest: Digest, _ chunk: StoredChunk) {
+    if recent.count >= KnownChunks.generationLimit {
+      older = recent
+      recent = [:]
+    }
+    recent[digest] = chunk
+  }
+}
