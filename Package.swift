@@ -103,7 +103,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ChunkStorageTests",
-      dependencies: ["ChunkStorage", "ProofPrimitives", "ProofTestSupport"],
+      dependencies: ["ChunkStorage", "Cryptography", "ProofPrimitives", "ProofTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ProofVerificationTests",
