@@ -17,7 +17,9 @@ package final class DirectoryObjectStore: ObjectStore {
     location = directory.location
   }
 
-  package func prepare(_ probe: OutgoingObject) -> [String] { [] }
+  package func prepare(_ probe: OutgoingObject) -> StorePreparation {
+    StorePreparation(isProbeStored: false, warnings: [])
+  }
 
   package func find(_ name: String) throws(StorageError) -> StoredObject? {
     try directory.byteCount(of: name).map { StoredObject(byteCount: $0, digest: nil) }

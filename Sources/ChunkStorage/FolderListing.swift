@@ -6,6 +6,9 @@ enum FolderListing {
   struct Item {
     let name: String
     let isFolder: Bool
+    let byteCount: Int
+    /// Of the last change, since 1970.
+    let nanoseconds: Int
   }
 
   /// - Parameter folder: Empty, or a name with a slash at its end.
@@ -41,7 +44,10 @@ enum FolderListing {
       }
       let kind = status.st_mode & S_IFMT
       if kind == S_IFDIR || kind == S_IFREG {
-        items.append(Item(name: name, isFolder: kind == S_IFDIR))
+        items.append(
+          Item(
+            name: name, isFolder: kind == S_IFDIR, byteCount: Int(status.st_size),
+            nanoseconds: status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec))
       }
       errno = 0
     }

@@ -40,6 +40,19 @@ package enum PutOutcome: Sendable, Equatable {
   case present
 }
 
+/// What a store was found to do.
+package struct StorePreparation: Sendable, Equatable {
+  /// Whether the probe was put by this.
+  package let isProbeStored: Bool
+  /// What the user should know, in words; mostly nothing.
+  package let warnings: [String]
+
+  package init(isProbeStored: Bool, warnings: [String]) {
+    self.isProbeStored = isProbeStored
+    self.warnings = warnings
+  }
+}
+
 /// Where the files of an archive are published (`spec/store.md`).
 ///
 /// **Atomic:** an object is there whole or not at all. **Lasting:** when `put` returns, the object
@@ -55,8 +68,7 @@ package protocol ObjectStore: Sendable {
 
   /// Finds out what the store can do, by putting `probe`, which is going to be put anyway. To be
   /// called before `put`.
-  /// - Returns: What the user should know, in words; mostly nothing.
-  func prepare(_ probe: OutgoingObject) throws(StorageError) -> [String]
+  func prepare(_ probe: OutgoingObject) throws(StorageError) -> StorePreparation
 
   /// What stands under a name; nil when nothing does.
   func find(_ name: String) throws(StorageError) -> StoredObject?

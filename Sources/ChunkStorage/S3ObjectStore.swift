@@ -34,21 +34,23 @@ package final class S3ObjectStore: ObjectStore {
 
   /// Puts the probe twice. Where the second one is not refused, the server does not heed conditions, and
   /// has replaced bytes by the same bytes.
-  package func prepare(_ probe: OutgoingObject) throws(StorageError) -> [String] {
-    if try holds(probe) == false {
+  package func prepare(_ probe: OutgoingObject) throws(StorageError) -> StorePreparation {
+    let wasThere = try holds(probe)
+    guard wasThere != false else {
       throw StorageError(
-        .present, at: target(try name(probe.name)).url, "another object stands here",
-        remedy: "choose another prefix")
+        .present, at: target(try name(probe.name)).url,
+        "another file stands here; nothing is replaced",
+        remedy: "choose another target, or remove what is there yourself")
     }
     let body = try body(of: probe)
     _ = try putOnce(probe, body, isConditional: true)
     let isHeeded = try putOnce(probe, body, isConditional: true) == .present
     heedsConditions.withLock { $0 = isHeeded }
-    guard !isHeeded else { return [] }
-    return [
+    let warning =
       "\(printable(location, limit: 1000)) ignores conditional writes, so it cannot keep two pushes "
-        + "apart; each name is looked up before it is written instead"
-    ]
+      + "apart; each name is looked up before it is written instead"
+    return StorePreparation(
+      isProbeStored: wasThere == nil, warnings: isHeeded ? [] : [warning])
   }
 
   package func find(_ name: String) throws(StorageError) -> StoredObject? {

@@ -35,15 +35,22 @@ package struct ArchivePush: Sendable {
     try refuseAnother(ArchiveFiles.seal, listing.sealBytes, in: store)
     try refuseAnother(ArchiveFiles.objects, listing.tableBytes, in: store)
     let there = try names(in: store)
-    let rows = listing.rows
+    var rows = listing.rows
     // The smallest file is the cheapest question.
     if let probe = rows.last {
       let object = try outgoing(probe)
-      report.warnings = try storing { () throws(StorageError) in try store.prepare(object) }
+      let found = try storing { () throws(StorageError) in try store.prepare(object) }
+      report.warnings = found.warnings
+      if found.isProbeStored {
+        progress.add(object.byteCount, isCopied: true)
+        progress.addCopiedFile()
+        rows.removeLast()
+      }
     }
-    try ConcurrentWork.run(rows.count, width: ArchiveTransfer.width) {
+    let rest = rows
+    try ConcurrentWork.run(rest.count, width: ArchiveTransfer.width) {
       number, hasFailed throws(ArchiveError) in
-      let row = rows[number]
+      let row = rest[number]
       try send(
         try outgoing(row), to: store, mayBeThere: there?.contains(row.name) ?? true, progress,
         hasFailed)

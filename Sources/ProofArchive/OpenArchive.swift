@@ -1,10 +1,14 @@
-internal import ChunkStorage
+package import ChunkStorage
 internal import ProofPrimitives
 
 /// The archive that a user's word stands for. A folder may be unfinished; a server's archive has to be
 /// sealed, because reading one that is not means reading all of it.
 package func openArchive(_ location: String) throws(ArchiveError) -> ArchiveReader {
-  let source = try storing { () throws(StorageError) in try openObjectSource(location) }
+  try openArchive(try storing { () throws(StorageError) in try openObjectSource(location) })
+}
+
+/// The same for a source that is open.
+package func openArchive(_ source: any ObjectSource) throws(ArchiveError) -> ArchiveReader {
   let hasSeal = try storing { () throws(StorageError) in
     try source.byteCount(of: ArchiveFiles.seal) != nil
   }

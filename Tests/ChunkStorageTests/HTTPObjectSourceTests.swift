@@ -113,7 +113,7 @@ struct HTTPObjectSourceTests {
   {
     let name = try ObjectName("a b/ü%", in: "")
     for url in ["HTTPS://host:8/x", "https://host:8/x/", "https://host:8/x//"] {
-      #expect(try HTTPLocation(url).url(of: name) == "https://host:8/x/a%20b/%C3%BC%25")
+      #expect(try HTTPLocation(url).target(of: name).url == "https://host:8/x/a%20b/%C3%BC%25")
     }
   }
 
