@@ -104,7 +104,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ChunkStorageTests",
-      dependencies: ["ChunkStorage", "CKernels", "ProofPrimitives", "ProofTestSupport"],
+      dependencies: [
+        "ChunkStorage", "CKernels", "Cryptography", "ProofPrimitives", "ProofTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ProofVerificationTests",

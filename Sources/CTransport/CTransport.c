@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 // An honest server sends less than 2 KiB of headers.
 #define HEADER_LIMIT ((size_t)65536)
@@ -19,12 +20,16 @@
 struct ct_connection {
   CURL *easy;
   struct curl_slist *headers;
+  const ct_request *request;
+  size_t uploadedByteCount;
   char error[CURL_ERROR_SIZE];
   char statusLine[TEXT_SIZE];
   char contentRange[TEXT_SIZE];
   char contentEncoding[TEXT_SIZE];
   char location[TEXT_SIZE];
   char retryAfter[TEXT_SIZE];
+  char etag[TEXT_SIZE];
+  char digest[TEXT_SIZE];
   bool chunked;
   size_t headerByteCount;
   bool headerOverflow;
@@ -111,6 +116,8 @@ static void forgetHeaders(ct_connection *self) {
   self->contentEncoding[0] = 0;
   self->location[0] = 0;
   self->retryAfter[0] = 0;
+  self->etag[0] = 0;
+  self->digest[0] = 0;
   self->chunked = false;
 }
 
@@ -133,10 +140,44 @@ static size_t onHeader(char *line, size_t size, size_t count, void *context) {
     self->chunked = strcasecmp(coding, "chunked") == 0;
   } else if (!keepIf("Content-Range", self->contentRange, line, length) &&
              !keepIf("Content-Encoding", self->contentEncoding, line, length) &&
-             !keepIf("Location", self->location, line, length)) {
+             !keepIf("Location", self->location, line, length) &&
+             !keepIf("ETag", self->etag, line, length) &&
+             !keepIf("x-amz-meta-pol-sha256", self->digest, line, length)) {
     keepIf("Retry-After", self->retryAfter, line, length);
   }
   return length;
+}
+
+static size_t onUpload(char *out, size_t size, size_t count, void *context) {
+  ct_connection *self = context;
+  const ct_request *request = self->request;
+  size_t wanted = size * count;
+  size_t left = request->uploadByteCount - self->uploadedByteCount;
+  if (wanted > left) wanted = left;
+  if (wanted == 0) return 0;
+  if (request->upload != NULL) {
+    memcpy(out, request->upload + self->uploadedByteCount, wanted);
+  } else {
+    off_t offset = (off_t)request->uploadOffset + (off_t)self->uploadedByteCount;
+    ssize_t got;
+    do got = pread(request->uploadFile, out, wanted, offset);
+    while (got < 0 && errno == EINTR);
+    // A file that shrank is no shorter upload.
+    if (got <= 0) return CURL_READFUNC_ABORT;
+    wanted = (size_t)got;
+  }
+  self->uploadedByteCount += wanted;
+  return wanted;
+}
+
+// libcurl goes back to the start when a kept connection turns out to be dead.
+static int onUploadSeek(void *context, curl_off_t offset, int origin) {
+  ct_connection *self = context;
+  if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > self->request->uploadByteCount) {
+    return CURL_SEEKFUNC_FAIL;
+  }
+  self->uploadedByteCount = (size_t)offset;
+  return CURL_SEEKFUNC_OK;
 }
 
 ct_connection *ct_create(void) {
@@ -145,8 +186,7 @@ ct_connection *ct_create(void) {
   ct_connection *self = calloc(1, sizeof *self);
   if (self == NULL) return NULL;
   self->easy = curl_easy_init();
-  self->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
-  if (self->easy == NULL || self->headers == NULL) {
+  if (self->easy == NULL) {
     ct_destroy(self);
     return NULL;
   }
@@ -166,6 +206,30 @@ void ct_release_body(ct_connection *self) {
   self->body = NULL;
   self->bodyByteCount = 0;
   self->bodyCapacity = 0;
+}
+
+// Our own headers and the request's; false when memory is out.
+static bool collectHeaders(ct_connection *self, const ct_request *request) {
+  // "Expect:" keeps libcurl from waiting a second for permission to send a body.
+  const char *own[] = {"Accept-Encoding: identity", "Expect:"};
+  curl_slist_free_all(self->headers);
+  self->headers = NULL;
+  for (size_t i = 0; i < 2 + request->headerCount; i++) {
+    const char *line = i < 2 ? own[i] : request->headers[i - 2];
+    struct curl_slist *longer = curl_slist_append(self->headers, line);
+    if (longer == NULL) return false;
+    self->headers = longer;
+  }
+  return true;
+}
+
+static const char *certificateFile(void) {
+  const char *names[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+  for (size_t i = 0; i < 2; i++) {
+    const char *path = getenv(names[i]);
+    if (path != NULL && path[0] != 0) return path;
+  }
+  return NULL;
 }
 
 static CURLcode configure(ct_connection *self, const ct_request *request) {
@@ -197,7 +261,28 @@ static CURLcode configure(ct_connection *self, const ct_request *request) {
   SET(CURLOPT_HEADERFUNCTION, onHeader);
   SET(CURLOPT_HEADERDATA, (void *)self);
   if (request->bypassProxy) SET(CURLOPT_NOPROXY, "*");
-  if (request->head) SET(CURLOPT_NOBODY, 1L);
+  const char *certificates = certificateFile();
+  if (certificates != NULL) SET(CURLOPT_CAINFO, certificates);
+  switch (request->method) {
+  case ct_get:
+    break;
+  case ct_head:
+    SET(CURLOPT_NOBODY, 1L);
+    break;
+  case ct_delete:
+    SET(CURLOPT_CUSTOMREQUEST, "DELETE");
+    break;
+  case ct_post:
+  case ct_put:
+    SET(CURLOPT_UPLOAD, 1L);
+    SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->uploadByteCount);
+    SET(CURLOPT_READFUNCTION, onUpload);
+    SET(CURLOPT_READDATA, (void *)self);
+    SET(CURLOPT_SEEKFUNCTION, onUploadSeek);
+    SET(CURLOPT_SEEKDATA, (void *)self);
+    if (request->method == ct_post) SET(CURLOPT_CUSTOMREQUEST, "POST");
+    break;
+  }
   if (request->range != NULL) SET(CURLOPT_RANGE, request->range);
 #undef SET
   return code;
@@ -236,6 +321,8 @@ static ct_outcome outcomeOf(const ct_connection *self, CURLcode code) {
     return ct_broken;
   case CURLE_OPERATION_TIMEDOUT:
     return ct_timeout;
+  case CURLE_PEER_FAILED_VERIFICATION:
+    return ct_untrusted;
   default:
     return ct_failed;
   }
@@ -251,10 +338,13 @@ ct_response ct_perform(ct_connection *self, const ct_request *request) {
   self->partialLimit = request->partialLimit;
   self->wholeLimit = request->wholeLimit;
   self->overflow = false;
-  self->outOfMemory = false;
-
-  CURLcode code = configure(self, request);
+  self->request = request;
+  self->uploadedByteCount = 0;
+  self->outOfMemory = !collectHeaders(self, request);
+  CURLcode code = self->outOfMemory ? CURLE_OUT_OF_MEMORY : configure(self, request);
   if (code == CURLE_OK) code = performQuietly(self->easy);
+
+  self->request = NULL;
 
   curl_off_t announced = -1;
   ct_response response = {0};
@@ -271,6 +361,8 @@ ct_response ct_perform(ct_connection *self, const ct_request *request) {
   response.contentEncoding = self->contentEncoding;
   response.location = self->location;
   response.retryAfter = self->retryAfter;
+  response.etag = self->etag;
+  response.digest = self->digest;
   response.body = self->body;
   response.bodyByteCount = self->bodyByteCount;
   response.receivedByteCount = self->receivedByteCount;

@@ -54,6 +54,40 @@ package final class DirectoryObjectSource: ObjectSource {
     return bytes
   }
 
+  /// A file that is sent elsewhere; nil when it is not there.
+  package func outgoing(_ name: String) throws(StorageError) -> OutgoingFile? {
+    guard let file = try openObject(name) else { return nil }
+    return try OutgoingFile(file, place: place(of: name))
+  }
+
+  /// Where a new file goes; its folders are made.
+  func entry(for name: String) throws(StorageError) -> FolderEntry {
+    let place = place(of: name)
+    let entry = try FolderEntry(
+      ObjectName(name, in: location), beneath: root, place: place, makesFolders: true)
+    guard let entry else { throw SystemCalls.error("opening", at: place, ENOENT) }
+    return entry
+  }
+
+  /// The names of all regular files, with `/` between folders. Links are not followed.
+  func names() throws(StorageError) -> Set<String> {
+    var names: Set<String> = []
+    var folders = [""]
+    while let folder = folders.popLast() {
+      let depth = folder.split(separator: "/").count
+      guard depth < ObjectName.componentLimit else { continue }
+      let items = try FolderListing.items(folder, beneath: root, place: place(of: folder))
+      for item in items {
+        if item.isFolder {
+          folders.append(folder + item.name + "/")
+        } else {
+          names.insert(folder + item.name)
+        }
+      }
+    }
+    return names
+  }
+
   /// Nil when the file or a folder of its name is not there.
   private func openObject(_ name: String) throws(StorageError) -> OwnedDescriptor? {
     let components = try ObjectName(name, in: location)

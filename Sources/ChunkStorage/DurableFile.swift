@@ -18,7 +18,7 @@ package enum DurableFile {
   /// in 5 the new file stands and may be gone after a power cut.
   /// - Parameters:
   ///   - mode: Permissions, lessened by the process's umask.
-  ///   - replaces: False refuses, with `.io`, a path where anything stands.
+  ///   - replaces: False refuses, with `.present`, a path where anything stands.
   package static func write(
     _ bytes: [UInt8], to path: String, mode: UInt32 = 0o644, replaces: Bool = true
   ) throws(StorageError) {
@@ -26,11 +26,13 @@ package enum DurableFile {
     let (folder, name) = split(path)
     let directory = try SystemCalls.open(
       folder, O_RDONLY | O_DIRECTORY, "opening the directory")
-    let temporary =
-      temporaryPrefix + Hex.encode((0..<8).map { _ in UInt8.random(in: .min ... .max) })
     try write(
-      bytes, to: FolderEntry(folder: directory, name: name, place: path), temporary: temporary,
-      mode: mode, replaces: replaces)
+      bytes, to: FolderEntry(folder: directory, name: name, place: path),
+      temporary: temporaryName(), mode: mode, replaces: replaces)
+  }
+
+  static func temporaryName() -> String {
+    temporaryPrefix + Hex.encode((0..<8).map { _ in UInt8.random(in: .min ... .max) })
   }
 
   /// The five steps, in a folder that is open.
@@ -38,13 +40,24 @@ package enum DurableFile {
     _ bytes: [UInt8], to entry: borrowing FolderEntry, temporary: String, mode: UInt32,
     replaces: Bool
   ) throws(StorageError) {
+    try write(to: entry, temporary: temporary, mode: mode, replaces: replaces) {
+      file throws(StorageError) in try file.append(bytes)
+    }
+  }
+
+  /// The five steps; `body` is step 2.
+  static func write(
+    to entry: borrowing FolderEntry, temporary: String, mode: UInt32, replaces: Bool,
+    _ body: (TemporaryFile) throws(StorageError) -> Void
+  ) throws(StorageError) {
     let path = entry.place
-    let file = try SystemCalls.open(
-      at: entry.folder.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode,
-      place: path, "making a temporary file")
+    let file = TemporaryFile(
+      try SystemCalls.open(
+        at: entry.folder.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode,
+        place: path, "making a temporary file"), place: path)
     do throws(StorageError) {
-      try SystemCalls.write(bytes, file, offset: 0, place: path)
-      guard fsync(file.raw) == 0 else { throw SystemCalls.error("syncing", at: path, errno) }
+      try body(file)
+      try file.sync()
       try publish(temporary, as: entry.name, in: entry.folder, path: path, replaces: replaces)
     } catch {
       _ = unlinkat(entry.folder.raw, temporary, 0)
@@ -136,7 +149,7 @@ package enum DurableFile {
     }
   }
 
-  private static func publish(
+  static func publish(
     _ temporary: String, as name: String, in directory: borrowing OwnedDescriptor, path: String,
     replaces: Bool
   ) throws(StorageError) {
@@ -150,7 +163,8 @@ package enum DurableFile {
       let code = errno
       guard code == EEXIST else { throw SystemCalls.error("naming the file", at: path, code) }
       throw StorageError(
-        .io, at: printable(path, limit: 1000), "something stands here already and is not replaced",
+        .present, at: printable(path, limit: 1000),
+        "something stands here already and is not replaced",
         remedy: "choose another path, or move it away")
     }
     _ = unlinkat(directory.raw, temporary, 0)
@@ -163,5 +177,26 @@ package enum DurableFile {
     guard let slash = path.lastIndex(of: "/") else { return (".", String(path)) }
     let folder = path[..<slash]
     return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))
+  }
+}
+
+/// A new file that is written from its beginning to its end.
+final class TemporaryFile {
+  private let file: OwnedDescriptor
+  private let place: String
+  private var byteCount = 0
+
+  init(_ file: consuming OwnedDescriptor, place: String) {
+    self.file = file
+    self.place = place
+  }
+
+  func append(_ bytes: [UInt8]) throws(StorageError) {
+    try SystemCalls.write(bytes, file, offset: byteCount, place: place)
+    byteCount += bytes.count
+  }
+
+  func sync() throws(StorageError) {
+    guard fsync(file.raw) == 0 else { throw SystemCalls.error("syncing", at: place, errno) }
   }
 }

@@ -1,5 +1,6 @@
 import CTransport
 import ProofPrimitives
+import Synchronization
 
 /// How long a server may take.
 struct HTTPPatience: Sendable {
@@ -21,13 +22,6 @@ struct HTTPPatience: Sendable {
   }
 }
 
-/// What is asked of a server.
-enum HTTPQuestion: Sendable, Equatable {
-  case head
-  case range(Range<Int>)
-  case whole(limit: Int)
-}
-
 /// What came back, copied out of the C side. All texts are the server's.
 struct HTTPAnswer: Sendable {
   var outcome = ct_failed
@@ -41,6 +35,9 @@ struct HTTPAnswer: Sendable {
   var contentEncoding = ""
   var redirect = ""
   var retryAfter = ""
+  var etag = ""
+  /// `x-amz-meta-pol-sha256`.
+  var digest = ""
   var body: [UInt8] = []
   var receivedByteCount = 0
 
@@ -48,8 +45,9 @@ struct HTTPAnswer: Sendable {
   var isFramed: Bool { isChunked || contentByteCount != nil }
 }
 
-/// One libcurl handle and its kept connection; its owner guards it with a lock.
-struct HTTPConnection: ~Copyable {
+/// One libcurl handle and its kept connection.
+final class HTTPConnection: @unchecked Sendable {
+  // Unchecked: `HTTPConnections` lends a connection to one thread at a time.
   private let handle: OpaquePointer
 
   init?() {
@@ -59,34 +57,53 @@ struct HTTPConnection: ~Copyable {
 
   deinit { ct_destroy(handle) }
 
-  mutating func ask(
-    _ question: HTTPQuestion, url: String, location: HTTPLocation, patience: HTTPPatience
+  /// - Parameter headers: Lines `Name: value` beyond those that every request has.
+  func ask(
+    _ request: HTTPRequest, headers: [String], bypassesProxy: Bool, patience: HTTPPatience
   ) -> HTTPAnswer {
-    var request = ct_request()
-    var range: String?
-    var byteCount = 0
-    switch question {
-    case .head: request.head = true
-    case .range(let wanted):
-      range = "\(wanted.lowerBound)-\(wanted.upperBound - 1)"
-      byteCount = wanted.count
-      request.partialLimit = wanted.count
-      request.wholeLimit = HTTPObjectSource.ignoredRangeLimit
-    case .whole(let limit):
-      byteCount = max(0, limit)
-      request.wholeLimit = max(0, limit)
+    var raw = ct_request()
+    switch request.method {
+    case .get: raw.method = ct_get
+    case .head: raw.method = ct_head
+    case .put: raw.method = ct_put
+    case .post: raw.method = ct_post
+    case .delete: raw.method = ct_delete
     }
-    request.bypassProxy = location.isLoopback
-    request.connectTimeoutMilliseconds = max(1, Self.milliseconds(patience.connectTime))
-    request.stallSeconds = max(1, Self.milliseconds(patience.stallTime) / 1000)
-    request.deadlineMilliseconds = max(1, Self.milliseconds(patience.deadline(byteCount)))
+    raw.partialLimit = request.range?.count ?? 0
+    raw.wholeLimit = request.wholeLimit
+    raw.bypassProxy = bypassesProxy
+    raw.connectTimeoutMilliseconds = max(1, Self.milliseconds(patience.connectTime))
+    raw.stallSeconds = max(1, Self.milliseconds(patience.stallTime) / 1000)
+    raw.deadlineMilliseconds = max(
+      1, Self.milliseconds(patience.deadline(request.expectedByteCount)))
+    raw.uploadFile = -1
+    raw.uploadByteCount = request.body.byteCount
 
-    return url.withCString { url in
-      request.url = url
-      guard let range else { return perform(&request) }
-      return range.withCString { range in
-        request.range = range
-        return perform(&request)
+    return withCStrings([request.url] + headers) { texts in
+      raw.url = texts[0]
+      return texts[1...].withUnsafeBufferPointer { lines in
+        raw.headers = lines.baseAddress
+        raw.headerCount = lines.count
+        return withBody(request.body, &raw) { perform(&$0) }
+      }
+    }
+  }
+
+  private func withBody(
+    _ body: HTTPRequest.Body, _ raw: inout ct_request, _ perform: (inout ct_request) -> HTTPAnswer
+  ) -> HTTPAnswer {
+    switch body {
+    case .none: return perform(&raw)
+    case .bytes(let bytes):
+      return bytes.withUnsafeBufferPointer { buffer in
+        raw.upload = buffer.baseAddress
+        return perform(&raw)
+      }
+    case .file(let file, let range, _):
+      return file.withDescriptor { descriptor in
+        raw.uploadFile = descriptor
+        raw.uploadOffset = Int64(range.lowerBound)
+        return perform(&raw)
       }
     }
   }
@@ -109,6 +126,8 @@ struct HTTPConnection: ~Copyable {
     answer.contentEncoding = text(response.contentEncoding)
     answer.redirect = text(response.location)
     answer.retryAfter = text(response.retryAfter)
+    answer.etag = text(response.etag)
+    answer.digest = text(response.digest)
     if let body = response.body {
       answer.body = Array(UnsafeBufferPointer(start: body, count: response.bodyByteCount))
     }
@@ -122,4 +141,42 @@ struct HTTPConnection: ~Copyable {
     let parts = bounded.components
     return Int(parts.seconds) * 1000 + Int(parts.attoseconds / 1_000_000_000_000_000)
   }
+}
+
+/// Connections that are open and asked nothing at the moment. The one used last is lent first, so
+/// that a reader that asks for one thing after another keeps to one connection.
+final class HTTPConnections: Sendable {
+  /// Browsers keep six to a server; eight files at once saturate what one disk serves.
+  static let keptLimit = 8
+
+  private let idle: Mutex<[HTTPConnection]>
+
+  /// Nil when libcurl cannot be started.
+  init?() {
+    guard let first = HTTPConnection() else { return nil }
+    idle = Mutex([first])
+  }
+
+  /// Lends a connection to `body`, a new one when none is idle; nil when memory is out.
+  func lend(_ body: (HTTPConnection) -> HTTPAnswer) -> HTTPAnswer? {
+    guard let connection = idle.withLock({ $0.popLast() }) ?? HTTPConnection() else { return nil }
+    defer {
+      idle.withLock { if $0.count < Self.keptLimit { $0.append(connection) } }
+    }
+    return body(connection)
+  }
+}
+
+/// C strings for the time of a call.
+private func withCStrings<Result>(
+  _ texts: [String], _ body: ([UnsafePointer<CChar>?]) -> Result
+) -> Result {
+  let buffers = texts.map { $0.utf8CString }
+  func next(_ position: Int, _ pointers: [UnsafePointer<CChar>?]) -> Result {
+    guard position < buffers.count else { return body(pointers) }
+    return buffers[position].withUnsafeBufferPointer {
+      next(position + 1, pointers + [$0.baseAddress])
+    }
+  }
+  return next(0, [])
 }

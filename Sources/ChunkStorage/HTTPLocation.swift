@@ -3,6 +3,12 @@ import ProofPrimitives
 /// The base URL of a server's objects, checked and without its trailing slashes.
 struct HTTPLocation: Sendable {
   let base: String
+  /// `scheme://host[:port]`.
+  let origin: String
+  /// `host[:port]`.
+  let authority: String
+  /// What follows the origin, percent-encoded by whoever wrote the URL; empty or with a slash first.
+  let path: String
   /// A server on this machine is never asked through a proxy.
   let isLoopback: Bool
 
@@ -43,6 +49,9 @@ struct HTTPLocation: Sendable {
     var base = scheme + rest
     while base.hasSuffix("/") { base.removeLast() }
     self.base = base
+    origin = scheme + authority
+    self.authority = String(authority)
+    path = String(base.dropFirst(origin.count))
 
     let host =
       authority.hasPrefix("[")
@@ -50,9 +59,23 @@ struct HTTPLocation: Sendable {
     isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
   }
 
-  /// The URL of an object; every byte of a component but RFC 3986's unreserved ones is percent-encoded.
-  func url(of name: ObjectName) -> String {
-    name.components.reduce(base) { $0 + "/" + Self.encode($1) }
+  private init(_ server: HTTPLocation, path: String) {
+    origin = server.origin
+    authority = server.authority
+    isLoopback = server.isLoopback
+    self.path = path
+    base = server.origin + path
+  }
+
+  /// Further down on the same server; every byte of a component but RFC 3986's unreserved ones is
+  /// percent-encoded.
+  func appending(_ components: [String]) -> HTTPLocation {
+    HTTPLocation(self, path: components.reduce(path) { $0 + "/" + Self.encode($1) })
+  }
+
+  /// Where an object lies.
+  func target(of name: ObjectName) -> HTTPTarget {
+    HTTPTarget(origin: origin, path: appending(name.components).path)
   }
 
   static func encode(_ component: String) -> String {
@@ -63,5 +86,23 @@ struct HTTPLocation: Sendable {
       default: out += "%" + Hex.encode([byte]).uppercased()
       }
     }
+  }
+
+  /// The text that `encode` made this of, also with `+` for a space; nil when it is none.
+  static func decode(_ text: String) -> String? {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      switch byte {
+      case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+      case UInt8(ascii: "%"):
+        let digits = String(decoding: rest.prefix(2), as: UTF8.self).lowercased()
+        guard let value = Hex.decode(digits)?.first else { return nil }
+        bytes.append(value)
+        rest = rest.dropFirst(2)
+      default: bytes.append(byte)
+      }
+    }
+    return String(validating: bytes, as: UTF8.self)
   }
 }

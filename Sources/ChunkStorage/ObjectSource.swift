@@ -1,11 +1,20 @@
 /// What was asked of a store so far.
 package struct TransferCount: Sendable, Equatable {
+  /// Every try counts.
   package var requests: Int
+  /// Body bytes that arrived.
   package var bytes: Int
+  /// How often the reader waited for a server before it could go on: once for a question, however
+  /// often it was asked again, and once for a whole `readTogether`. A directory has none.
+  package var roundTrips: Int
+  /// Body bytes that were sent.
+  package var sentBytes: Int
 
-  package init(requests: Int = 0, bytes: Int = 0) {
+  package init(requests: Int = 0, bytes: Int = 0, roundTrips: Int = 0, sentBytes: Int = 0) {
     self.requests = requests
     self.bytes = bytes
+    self.roundTrips = roundTrips
+    self.sentBytes = sentBytes
   }
 }
 

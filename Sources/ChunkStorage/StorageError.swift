@@ -16,6 +16,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
     package static let limit = Code("limit")
     /// The operating system or the server failed.
     package static let io = Code("io")
+    /// Something stands where something new should, and is not replaced.
+    package static let present = Code("present")
     /// A key or a grant of another archive.
     package static let otherArchive = Code("otherArchive")
     /// A key or a grant of another key epoch.

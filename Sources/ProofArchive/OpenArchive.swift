@@ -1,4 +1,4 @@
-internal import ChunkStorage
+package import ChunkStorage
 internal import ProofPrimitives
 
 /// The archive that a user's word stands for. A folder may be unfinished; a server's archive has to be
@@ -6,7 +6,14 @@ internal import ProofPrimitives
 package func openArchive(
   _ location: String, access: ArchiveAccess = .none
 ) throws(ArchiveError) -> ArchiveReader {
-  let source = try storing { () throws(StorageError) in try openObjectSource(location) }
+  try openArchive(
+    try storing { () throws(StorageError) in try openObjectSource(location) }, access: access)
+}
+
+/// The same for a source that is open.
+package func openArchive(
+  _ source: any ObjectSource, access: ArchiveAccess = .none
+) throws(ArchiveError) -> ArchiveReader {
   let hasSeal = try storing { () throws(StorageError) in
     try source.byteCount(of: ArchiveFiles.seal) != nil
   }

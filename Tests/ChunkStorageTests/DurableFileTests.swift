@@ -20,7 +20,7 @@ import Testing
 
   @Test("nothing is replaced when that is asked") func exclusive() throws {
     try DurableFile.write([1], to: path, replaces: false)
-    #expect(failure { try DurableFile.write([2], to: path, replaces: false) }?.code == .io)
+    #expect(failure { try DurableFile.write([2], to: path, replaces: false) }?.code == .present)
     #expect(try DurableFile.readWhole(path, limit: 1) == [1])
     #expect(try directory.names() == ["file"])
   }

@@ -193,6 +193,6 @@ import Testing
     let source = try HTTPObjectSource(
       "http://127.0.0.1:\(socket.port)", patience: Self.patience)
     #expect(failure { _ = try source.byteCount(of: "x") }?.code == .io)
-    #expect(source.transfer == TransferCount(requests: 4, bytes: 0))
+    #expect(source.transfer == TransferCount(requests: 4, bytes: 0, roundTrips: 1))
   }
 }

@@ -27,10 +27,10 @@ struct Check: ParsableCommand {
 
   func run() throws {
     try reporting.run { output in
-      guard !archive.hasPrefix("http://"), !archive.hasPrefix("https://") else {
+      guard !["http://", "https://", "s3://"].contains(where: archive.hasPrefix) else {
         throw CommandFailure(
           code: "io", place: printable(archive), message: "a check reads every byte, from a folder",
-          remedy: "copy the archive here first; `pol verify` reads from a URL")
+          remedy: "copy the archive here first with `pol pull`; `pol verify` reads from a URL")
       }
       let progress = ProgressBar("checking")
       let report = try ArchiveChecker.check(

@@ -15,7 +15,7 @@ struct Export: ParsableCommand {
         pol export run.pol --step 500 --optimizer --out step500.safetensors
       """)
 
-  @Argument(help: "Archive, as a folder or a URL.")
+  @Argument(help: "Archive, as a folder or a URL (http, https, s3).")
   var archive: String
   @Option(help: "The checkpoint with this record number.")
   var record: Int?
@@ -28,6 +28,7 @@ struct Export: ParsableCommand {
   @Flag(help: "Replace a file that stands there.")
   var force = false
   @OptionGroup var accessOptions: AccessOptions
+  @OptionGroup var cacheOptions: CacheOptions
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -36,9 +37,16 @@ struct Export: ParsableCommand {
 
   func run() throws {
     try reporting.run { output in
-      let reader = try openArchive(archive, access: accessOptions.access())
-      let number = try checkpointNumber(reader, record: record, step: step)
-      let bytes = try reader.safetensors(ofCheckpoint: number, withOptimizer: optimizer)
+      let source = try cacheOptions.open(archive)
+      let access = try accessOptions.access()
+      let (reader, number, bytes) = try source.dropping {
+        let reader = try openArchive(source, access: access)
+        let number = try checkpointNumber(reader, record: record, step: step)
+        return (
+          reader, number,
+          try reader.safetensors(ofCheckpoint: number, withOptimizer: optimizer)
+        )
+      }
       try DurableFile.write(bytes, to: out, replaces: force)
       let exported = reader.index.rows[number].step
       output.rows([

@@ -16,28 +16,34 @@ struct Inspect: ParsableCommand {
         pol inspect run.pol --tensor layers.0.weight
       """)
 
-  @Argument(help: "Archive, as a folder or a URL.")
+  @Argument(help: "Archive, as a folder or a URL (http, https, s3).")
   var archive: String
   @Option(help: "Show this record: 0 is the opening, 1 the first state.")
   var record: Int?
   @Option(help: "Show this tensor, of --record or of the last one.")
   var tensor: String?
   @OptionGroup var accessOptions: AccessOptions
+  @OptionGroup var cacheOptions: CacheOptions
   @OptionGroup var reporting: Reporting
 
   func run() throws {
     try reporting.run { output in
-      let reader = try openArchive(archive, access: accessOptions.access())
-      if let tensor {
-        try TensorView(reader, name: tensor, number: try number(reader)).show(output)
-      } else if record == 0 {
-        OpeningView(reader).show(output)
-      } else if record != nil {
-        try RecordView(reader, number: try number(reader)).show(output)
-      } else {
-        try ArchiveView(reader, name: archive).show(output)
-      }
+      let source = try cacheOptions.open(archive)
+      let access = try accessOptions.access()
+      try source.dropping { try show(try openArchive(source, access: access), output) }
       return 0
+    }
+  }
+
+  private func show(_ reader: ArchiveReader, _ output: Output) throws {
+    if let tensor {
+      try TensorView(reader, name: tensor, number: try number(reader)).show(output)
+    } else if record == 0 {
+      OpeningView(reader).show(output)
+    } else if record != nil {
+      try RecordView(reader, number: try number(reader)).show(output)
+    } else {
+      try ArchiveView(reader, name: archive).show(output)
     }
   }
 

@@ -46,6 +46,7 @@ struct Verify: ParsableCommand {
   )
   var rival: [String] = []
   @OptionGroup var memoryOptions: HeadMemoryOptions
+  @OptionGroup var cacheOptions: CacheOptions
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -77,11 +78,15 @@ struct Verify: ParsableCommand {
         }
       }
       let bar = ProgressBar("verifying")
-      let verdict = Verifier(
-        try openObjectSource(archive), ledger: access?.view,
-        headMemory: try access == nil ? nil : memoryOptions.memory(),
-        options: options, progress: { bar.show($0, $1) }
-      ).verify()
+      let source = try cacheOptions.open(archive)
+      let headMemory = try access == nil ? nil : memoryOptions.memory()
+      // Only what is known to be the prover's stays for the next run.
+      let verdict = try source.dropping(if: { $0.answer != .verified }) {
+        Verifier(
+          source, ledger: access?.view, headMemory: headMemory, options: options,
+          progress: { bar.show($0, $1) }
+        ).verify()
+      }
       bar.finish()
       for line in VerdictText(verdict).lines { output.line(line) }
       if reporting.json { output.answer(verdict.json.prettyText + "\n") }

@@ -1,0 +1,110 @@
+import Cryptography
+import ProofPrimitives
+import Synchronization
+
+/// Another source, whose answers are kept on this machine.
+///
+/// Nothing is kept until `anchor` was read: the object that changes whenever any other does (an
+/// archive's seal). Its digest goes into every key, so that an archive that is replaced is not mixed
+/// with the one before. The anchor itself and the lengths of objects are asked for each time.
+///
+/// What is kept is what the server said. Whoever checks it and finds it wrong calls `forget`, and the
+/// next run asks the server again.
+package final class CachingObjectSource: ObjectSource {
+  private let base: any ObjectSource
+  private let cache: CacheFolder
+  private let anchor: String
+  private let state = Mutex(State())
+
+  private struct State {
+    var scope: Digest?
+    var used: Set<Digest> = []
+  }
+
+  package init(_ base: any ObjectSource, in cache: CacheFolder, anchor: String) {
+    self.base = base
+    self.cache = cache
+    self.anchor = anchor
+  }
+
+  package var location: String { base.location }
+  /// What was asked of the other source.
+  package var transfer: TransferCount { base.transfer }
+
+  /// Removes all that was read from the cache or kept by this object.
+  package func forget() {
+    let used = state.withLock { state in
+      defer { state.used = [] }
+      return state.used
+    }
+    for key in used { cache.remove(key) }
+  }
+
+  package func byteCount(of name: String) throws(StorageError) -> Int? {
+    try base.byteCount(of: name)
+  }
+
+  package func read(_ name: String, range: Range<Int>) throws(StorageError) -> [UInt8] {
+    let request = ObjectRequest(name, .range(range))
+    if let known = known(request) { return known }
+    let bytes = try base.read(name, range: range)
+    keep(bytes, request)
+    return bytes
+  }
+
+  package func readWhole(_ name: String, limit: Int) throws(StorageError) -> [UInt8]? {
+    let request = ObjectRequest(name, .whole(limit: limit))
+    if let known = known(request) { return known }
+    let bytes = try base.readWhole(name, limit: limit)
+    if let bytes { keep(bytes, request) }
+    return bytes
+  }
+
+  package func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?] {
+    var answers = requests.map { known($0) }
+    let missing = answers.indices.filter { answers[$0] == nil }
+    let fetched = try base.readTogether(missing.map { requests[$0] })
+    for (position, bytes) in zip(missing, fetched) {
+      answers[position] = bytes
+      if let bytes { keep(bytes, requests[position]) }
+    }
+    return answers
+  }
+
+  private func known(_ request: ObjectRequest) -> [UInt8]? {
+    guard let key = key(request) else { return nil }
+    let limit: Int
+    switch request.part {
+    case .whole(let most): limit = most
+    case .range(let range): limit = range.count
+    }
+    guard let bytes = cache.read(key, limit: limit) else { return nil }
+    if case .range(let range) = request.part, bytes.count != range.count { return nil }
+    state.withLock { _ = $0.used.insert(key) }
+    return bytes
+  }
+
+  private func keep(_ bytes: [UInt8], _ request: ObjectRequest) {
+    if request.name == anchor {
+      guard case .whole = request.part else { return }
+      state.withLock { $0.scope = SHA256.hash(bytes) }
+      return
+    }
+    guard let key = key(request) else { return }
+    state.withLock { _ = $0.used.insert(key) }
+    cache.write(bytes, key)
+  }
+
+  /// Nil for what is not kept.
+  private func key(_ request: ObjectRequest) -> Digest? {
+    guard request.name != anchor, let scope = state.withLock({ $0.scope }) else { return nil }
+    let part =
+      switch request.part {
+      case .whole: "whole"
+      case .range(let range): "\(range.lowerBound)-\(range.upperBound)"
+      }
+    // No name or location holds a NUL.
+    let text = [location, scope.hex, request.name, part].joined(separator: "\0")
+    return SHA256.hash(Array(text.utf8))
+  }
+}

@@ -1,0 +1,18 @@
+import ArgumentParser
+import ChunkStorage
+
+/// Which S3 server is meant; the keys come from the environment alone, where no process list shows them.
+struct StoreOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("S3 server, instead of POL_S3_ENDPOINT.", valueName: "url"))
+  var endpoint: String?
+  @Option(help: ArgumentHelp("S3 region, instead of AWS_REGION.", valueName: "name"))
+  var region: String?
+
+  func settings() throws(StorageError) -> S3Settings {
+    var settings = try S3Settings.environment()
+    if let endpoint { settings.endpoint = endpoint }
+    if let region { settings.region = region }
+    return settings
+  }
+}
