@@ -136,7 +136,7 @@ package enum DurableFile {
     }
   }
 
-  private static func publish(
+  static func publish(
     _ temporary: String, as name: String, in directory: borrowing OwnedDescriptor, path: String,
     replaces: Bool
   ) throws(StorageError) {

@@ -1,0 +1,7 @@
+import ChunkStorage
+import ProofArchive
+import ProofPrimitives
+import ProofTestSupport
+import Testing
+
+@testable import CheckpointFiles
