@@ -21,7 +21,8 @@ struct Pol: ParsableCommand {
     version: version,
     subcommands: [
       Keygen.self, Train.self, Record.self, SealCommand.self, Publish.self, Lookup.self,
-      Verify.self, Inspect.self, Check.self, Export.self, LedgerCommand.self, Execute.self,
+      Verify.self, Inspect.self, Check.self, Export.self, Convert.self, LedgerCommand.self,
+      Execute.self,
     ])
 
   static func main() {

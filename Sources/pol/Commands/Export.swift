@@ -1,18 +1,20 @@
 import ArgumentParser
+import CheckpointFiles
 import ChunkStorage
 import ProofArchive
 import ProofPrimitives
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a checkpoint as a safetensors file.",
+    abstract: "Write a checkpoint as files of other programs.",
     discussion: """
-      Weights and buffers of the last checkpoint, unless told otherwise. The same checkpoint \
-      gives the same bytes.
+      Weights and buffers of the last checkpoint, as safetensors, unless told otherwise. The same \
+      checkpoint gives the same bytes.
 
       Examples:
         pol export run.pol --out model.safetensors
         pol export run.pol --step 500 --optimizer --out step500.safetensors
+        pol export run.pol --out model --format shards --model-signing-key p256.pem
       """)
 
   @Argument(help: "Archive, as a folder or a URL.")
@@ -21,12 +23,9 @@ struct Export: ParsableCommand {
   var record: Int?
   @Option(help: "The checkpoint at this training step.")
   var step: Int?
-  @Option(help: ArgumentHelp("Where the file goes.", valueName: "file"))
-  var out: String
+  @OptionGroup var target: CheckpointOutput
   @Flag(help: "Also what the optimiser keeps.")
   var optimizer = false
-  @Flag(help: "Replace a file that stands there.")
-  var force = false
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -37,18 +36,26 @@ struct Export: ParsableCommand {
     try reporting.run { output in
       let reader = try openArchive(archive)
       let number = try checkpointNumber(reader, record: record, step: step)
-      let bytes = try reader.safetensors(ofCheckpoint: number, withOptimizer: optimizer)
-      try DurableFile.write(bytes, to: out, replaces: force)
+      let roles: Set<TensorRole> =
+        optimizer ? [.weight, .buffer, .optimizer] : [.weight, .buffer]
+      let isOriginal = target.chosenFormat == .original
+      let state = try reader.state(number, roles: isOriginal ? Set(TensorRole.allCases) : roles)
       let exported = reader.index.rows[number].step
-      output.rows([
-        ("exported", printable(out)), ("step", "\(exported), record \(number)"),
-        ("size", byteText(bytes.count)),
-      ])
+      // Loaders of the Transformers library want `format`.
+      let files = try target.write(
+        state, roles: roles,
+        metadata: [
+          ("format", "pt"), ("pol.archive_root", reader.index.root.hex),
+          ("pol.step", "\(exported)"),
+        ])
+      output.rows(
+        files.map { ("exported", printable($0)) }
+          + [("step", "\(exported), record \(number)")])
       output.document(
         "pol-export/1",
         [
-          ("file", .string(out)), ("record", .int(number)), ("step", .int(exported)),
-          ("bytes", .int(bytes.count)),
+          ("file", .string(target.out)), ("files", .array(files.map { .string($0) })),
+          ("record", .int(number)), ("step", .int(exported)),
         ])
       return 0
     }
