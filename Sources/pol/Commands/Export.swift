@@ -48,14 +48,16 @@ struct Export: ParsableCommand {
           ("format", "pt"), ("pol.archive_root", reader.index.root.hex),
           ("pol.step", "\(exported)"),
         ])
+      let byteCount = try files.reduce(0) { try $0 + RandomAccessFile($1).byteCount }
       output.rows(
         files.map { ("exported", printable($0)) }
-          + [("step", "\(exported), record \(number)")])
+          + [("step", "\(exported), record \(number)"), ("size", byteText(byteCount))])
       output.document(
         "pol-export/1",
         [
           ("file", .string(target.out)), ("files", .array(files.map { .string($0) })),
           ("record", .int(number)), ("step", .int(exported)),
+          ("bytes", .int(byteCount)),
         ])
       return 0
     }
