@@ -23,6 +23,7 @@ let package = Package(
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CTransport", dependencies: ["CCurl"]),
     .target(name: "CKernels"),
 
@@ -39,6 +40,10 @@ let package = Package(
     .target(
       name: "ProofArchive",
       dependencies: ["CKernels", "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives"],
+      swiftSettings: strict),
+    .target(
+      name: "CheckpointFiles",
+      dependencies: ["CZlib", "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
     .target(
       name: "TransparencyLedger",
@@ -65,8 +70,8 @@ let package = Package(
     .executableTarget(
       name: "pol",
       dependencies: [
-        "ProofVerification", "ProofRecording", "Reexecution", "ProofArchive", "TransparencyLedger",
-        "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        "ProofVerification", "ProofRecording", "Reexecution", "CheckpointFiles", "ProofArchive",
+        "TransparencyLedger", "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -119,6 +124,13 @@ let package = Package(
       name: "ProofArchiveTests",
       dependencies: [
         "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives", "ProofTestSupport",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CheckpointFilesTests",
+      dependencies: [
+        "CheckpointFiles", "ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives",
+        "ProofTestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -22,7 +22,7 @@ package final class ArchiveReader {
   let header: RecordsHeader
   /// Nil for an archive that is not encrypted.
   let keys: ArchiveKeys?
-  private let loader: ChunkLoader
+  let loader: ChunkLoader
   private var frames: [Int: RecordFrame] = [:]
   private var objects: ObjectTable?
   /// 1 MiB: settings and policies are a page of text.
@@ -253,7 +253,7 @@ package final class ArchiveReader {
     try loader.check(try checkpoint(number), envelope: try envelope(number))
   }
 
-  private func envelope(_ number: Int) throws(ArchiveError) -> Envelope {
+  func envelope(_ number: Int) throws(ArchiveError) -> Envelope {
     let frame = try loadFrame(number)
     let record = try checkpoint(number)
     return try parsing("\(ArchiveReader.recordPlace(number)), envelope") {

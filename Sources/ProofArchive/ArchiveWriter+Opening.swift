@@ -33,7 +33,8 @@ extension ArchiveWriter {
       }
       for file in files { try DurableFile.write(file.bytes, to: "\(path)/\(file.name)") }
       let header = RecordsHeader(
-        suite: contentKey == nil ? 0 : 1, depth: options.usesDeltas ? starDepth : 0, keyEpoch: contentKey?.epoch ?? 0,
+        suite: contentKey == nil ? 0 : 1, depth: options.usesDeltas ? starDepth : 0,
+        keyEpoch: contentKey?.epoch ?? 0,
         archiveID: opening.archiveID)
       let frame = RecordFrame.encode(
         record: opening.encoded, envelope: Envelope(rows: [], suite: header.suite).encoded,
@@ -106,7 +107,8 @@ extension ArchiveWriter {
     let open = packs.openChunks
     return ArchiveWriter(
       path: path,
-      Parts(scan: scan, dataset: dataset, lock: lock, records: records, packs: writer,
+      Parts(
+        scan: scan, dataset: dataset, lock: lock, records: records, packs: writer,
         openChunks: open,
         contentKey: scan.header.keyEpoch == 0
           ? nil

@@ -187,7 +187,8 @@ package struct CheckpointRecord: Equatable, Sendable {
     guard lost <= UInt64(stepLimit) else {
       throw ParsingError("the lost steps are over the limit", at: start)
     }
-    guard let gap = Gap(lostSteps: Int(lost), cause: try reader.string("cause", limit: Gap.causeLimit))
+    guard
+      let gap = Gap(lostSteps: Int(lost), cause: try reader.string("cause", limit: Gap.causeLimit))
     else { throw ParsingError("a gap states no cause", at: start + 8) }
     return gap
   }

@@ -102,7 +102,9 @@ struct ChunkGroup {
       let last = period[period.count - 1]
       let step = period.count > 2 ? max(0, last - period[period.count - 2]) / 2 : last / 16
       let average = period.reduce(0, +) / period.count
-      if last + step >= average && last > 0 || period.count >= ChunkGroup.periodLimit { plan = .key }
+      if last + step >= average && last > 0 || period.count >= ChunkGroup.periodLimit {
+        plan = .key
+      }
     }
   }
 

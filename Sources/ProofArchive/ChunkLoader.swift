@@ -72,14 +72,16 @@ final class ChunkLoader {
           number < envelope.rows.count
         else { continue }
         let row = envelope.rows[number]
-        for place in [row.place] + envelope.chain(of: row).map(\.place) where places.insert(place).inserted {
+        for place in [row.place] + envelope.chain(of: row).map(\.place)
+        where places.insert(place).inserted {
           packs.insert(place.pack)
           storedBound += record.layout.byteCount(ofChunk: chunk)
         }
       }
       try catalog.load(packs)
       let frames = try fetch(places, of: record)
-      var parents = ParentCache(envelope, uses: wanted[start..<end].compactMap { rows[record.chunks[$0]] })
+      var parents = ParentCache(
+        envelope, uses: wanted[start..<end].compactMap { rows[record.chunks[$0]] })
       for chunk in wanted[start..<end] {
         let digest = record.chunks[chunk]
         let raw: [UInt8]
@@ -284,7 +286,8 @@ extension ChunkLoader {
         codec: content.codec.rawValue, parameter: content.parameter,
         rawByteCount: UInt32(content.rawByteCount))
       let id = try catalog.row(place, for: "a chunk").storedID
-      payload = try keys.openChunk(payload, id: id, shape, key: key, pack: place.pack, at: name)[...]
+      payload = try keys.openChunk(payload, id: id, shape, key: key, pack: place.pack, at: name)[
+        ...]
     }
     return try storing { () throws(StorageError) in
       try decoder.decode(

@@ -108,7 +108,8 @@ final class ChunkPipeline: @unchecked Sendable {
           }
           return
         }
-        self.encode(start + item - 1, window[item - 1], layout, source, memory, self.workers[worker])
+        self.encode(
+          start + item - 1, window[item - 1], layout, source, memory, self.workers[worker])
       }
       barrier()
       if let failure { throw failure }

@@ -103,7 +103,9 @@ struct KeptPacks {
       packNumber: number,
       frames: frames.prefix(pack.keptCount).enumerated().map { position, count in
         (
-          pack.chunks[UInt32(position)].map { PackWriter.storedID(of: $0.digest, in: header.archiveID) }
+          pack.chunks[UInt32(position)].map {
+            PackWriter.storedID(of: $0.digest, in: header.archiveID)
+          }
             ?? PackWriter.unnamedID(pack: number, frame: position, in: header.archiveID), count
         )
       })

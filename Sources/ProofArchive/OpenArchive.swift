@@ -17,6 +17,8 @@ package func openArchive(
   let hasSeal = try storing { () throws(StorageError) in
     try source.byteCount(of: ArchiveFiles.seal) != nil
   }
-  guard !hasSeal, source is DirectoryObjectSource else { return try ArchiveReader(source, access: access) }
+  guard !hasSeal, source is DirectoryObjectSource else {
+    return try ArchiveReader(source, access: access)
+  }
   return try ArchiveReader(unsealed: source, access: access)
 }

@@ -19,29 +19,9 @@ package enum SafetensorsFile {
     guard claimed <= UInt64(headerLimit), claimed <= UInt64(reader.remaining) else {
       throw ParsingError("the header length is over the file's or the limit", at: 0)
     }
-    let header = try JSONValue(
-      parsing: try reader.take(Int(claimed), "header"), form: .relaxed)
+    let header = try reader.take(Int(claimed), "header")
     let start = reader.offset
-    guard let members = header.members, members.count <= tensorLimit else {
-      throw ParsingError("the header is not an object of tensors", at: 8)
-    }
-    var rows: [(spec: TensorSpec, range: Range<Int>)] = []
-    for member in members where member.key != "__metadata__" {
-      rows.append(try row(member, role: role, dataByteCount: reader.remaining))
-    }
-    rows.sort {
-      ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
-    }
-    var cursor = 0
-    for row in rows {
-      guard row.range.lowerBound == cursor else {
-        throw ParsingError("the tensors leave a hole or overlap", at: start + cursor)
-      }
-      cursor = row.range.upperBound
-    }
-    guard cursor == reader.remaining else {
-      throw ParsingError("bytes stand after the last tensor", at: start + cursor)
-    }
+    let rows = try Self.rows(header: header, dataByteCount: reader.remaining, role: role)
     var tensors: [Tensor] = []
     for row in rows {
       let slice = bytes[start + row.range.lowerBound..<start + row.range.upperBound]
@@ -53,9 +33,49 @@ package enum SafetensorsFile {
     return tensors
   }
 
+  /// A tensor and where its bytes stand, counted from the first byte after the header.
+  package struct Row: Sendable {
+    package let spec: TensorSpec
+    package let range: Range<Int>
+  }
+
+  /// The tensors that a header names, in the order of their bytes, which they cover without a hole.
+  ///
+  /// - Parameters:
+  ///   - header: The JSON alone, without its length.
+  ///   - dataByteCount: Bytes of the file after the header.
+  package static func rows(
+    header: some Collection<UInt8>, dataByteCount: Int, role: TensorRole
+  ) throws(ParsingError) -> [Row] {
+    let start = 8 + header.count
+    guard let members = try JSONValue(parsing: header, form: .relaxed).members,
+      members.count <= tensorLimit
+    else {
+      throw ParsingError("the header is not an object of tensors", at: 8)
+    }
+    var rows: [Row] = []
+    for member in members where member.key != "__metadata__" {
+      rows.append(try row(member, role: role, dataByteCount: dataByteCount))
+    }
+    rows.sort {
+      ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+    }
+    var cursor = 0
+    for row in rows {
+      guard row.range.lowerBound == cursor else {
+        throw ParsingError("the tensors leave a hole or overlap", at: start + cursor)
+      }
+      cursor = row.range.upperBound
+    }
+    guard cursor == dataByteCount else {
+      throw ParsingError("bytes stand after the last tensor", at: start + cursor)
+    }
+    return rows
+  }
+
   private static func row(
     _ member: JSONValue.Member, role: TensorRole, dataByteCount: Int
-  ) throws(ParsingError) -> (spec: TensorSpec, range: Range<Int>) {
+  ) throws(ParsingError) -> Row {
     let name = printable(member.key, limit: 60)
     guard !member.key.isEmpty, member.key.utf8.count <= TensorSpec.nameLimit,
       !member.key.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 })
@@ -80,7 +100,7 @@ package enum SafetensorsFile {
     else {
       throw ParsingError("tensor \"\(name)\" has a shape or offsets that do not fit", at: 8)
     }
-    return (spec, bounds[0]..<bounds[1])
+    return Row(spec: spec, range: bounds[0]..<bounds[1])
   }
 
   private static func unwrapped(_ values: [Int?]) -> [Int]? {
@@ -91,25 +111,35 @@ package enum SafetensorsFile {
   /// A file as the reference writer lays it out: larger elements first, then by name; the header
   /// padded with spaces to a multiple of 8. The same tensors give the same bytes.
   package static func encode(_ tensors: [Tensor], metadata: [(String, String)] = []) -> [UInt8] {
-    let ordered = tensors.sorted { left, right in
-      let (a, b) = (left.spec.type.byteCount, right.spec.type.byteCount)
+    let head = Self.head(of: tensors.map(\.spec), metadata: metadata)
+    var bytes = head.bytes
+    for index in head.order { bytes += tensors[index].bytes }
+    return bytes
+  }
+
+  /// All that stands before the tensors' bytes in such a file, and the order in which they follow.
+  package static func head(
+    of specs: [TensorSpec], metadata: [(String, String)] = []
+  ) -> (bytes: [UInt8], order: [Int]) {
+    let order = specs.indices.sorted { left, right in
+      let (a, b) = (specs[left].type.byteCount, specs[right].type.byteCount)
       if a != b { return a > b }
-      return left.spec.name.utf8.lexicographicallyPrecedes(right.spec.name.utf8)
+      return specs[left].name.utf8.lexicographicallyPrecedes(specs[right].name.utf8)
     }
     var members: [JSONValue.Member] = []
     if !metadata.isEmpty {
       members.append(.init("__metadata__", .map(metadata.map { ($0.0, .string($0.1)) })))
     }
     var cursor = 0
-    for tensor in ordered {
-      let end = cursor + tensor.bytes.count
+    for spec in order.map({ specs[$0] }) {
+      let end = cursor + spec.byteCount
       members.append(
         .init(
-          tensor.spec.name,
+          spec.name,
           .map([
             ("data_offsets", .array([.int(cursor), .int(end)])),
-            ("dtype", .string(tensor.spec.type.name)),
-            ("shape", .array(tensor.spec.shape.map { .int($0) })),
+            ("dtype", .string(spec.type.name)),
+            ("shape", .array(spec.shape.map { .int($0) })),
           ])))
       cursor = end
     }
@@ -118,7 +148,6 @@ package enum SafetensorsFile {
     var writer = ByteWriter()
     writer.u64(UInt64(header.count))
     writer.raw(header)
-    for tensor in ordered { writer.raw(tensor.bytes) }
-    return writer.bytes
+    return (writer.bytes, order)
   }
 }

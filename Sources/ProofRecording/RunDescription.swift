@@ -11,6 +11,9 @@ package struct RunDescription: Equatable, Sendable {
   /// Training steps of the whole run.
   package let steps: Int
 
+  /// Of archives made of other programs' checkpoints: nothing is known of their training.
+  package static let importAlgorithm = "import/v1"
+
   /// 1 MiB, which is what readers accept.
   package static let byteLimit = 1 << 20
 

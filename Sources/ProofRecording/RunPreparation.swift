@@ -34,7 +34,7 @@ package struct RecordedRun {
 ///
 /// - Parameters:
 ///   - path: A folder that does not exist, or that an unfinished preparation left.
-///   - points: At least one, in index order.
+///   - points: At least one, in index order; none of an imported archive.
 ///   - isPrivate: Salts the dataset signatures with a random secret, so that nobody can test a guess.
 ///   - commit: Logs the commitment and says where it stands; nil makes an archive without a ledger. It
 ///     is called once, after everything else was checked. What it logged is void if this then fails.
@@ -44,7 +44,8 @@ package func prepareRun(
   options: ArchiveWriter.Options = ArchiveWriter.Options(),
   commit: (CommitmentRequest) throws(RecordingError) -> OpeningRecord.Commitment? = { _ in nil }
 ) throws(RecordingError) -> RecordedRun {
-  guard !points.isEmpty, points.count <= Int(UInt32.max) else {
+  let mayBeEmpty = settings.algorithm == RunDescription.importAlgorithm
+  guard mayBeEmpty || !points.isEmpty, points.count <= Int(UInt32.max) else {
     throw RecordingError(
       .badInput, at: "dataset", "there are \(points.count) data points",
       remedy: "give at least one, and less than 2^32")

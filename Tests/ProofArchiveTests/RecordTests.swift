@@ -16,7 +16,9 @@ import Testing
       let file = try SmallArchive.bytes("\(path)/records")
       return (
         reader.opening,
-        try reader.index.rows.map { try RecordFrame(parsing: Array(file[$0.range]), number: 0, keys: nil).record }
+        try reader.index.rows.map {
+          try RecordFrame(parsing: Array(file[$0.range]), number: 0, keys: nil).record
+        }
       )
     }
   }

@@ -20,7 +20,8 @@ struct ArchiveGrantCase: Decodable, Sendable, CustomTestStringConvertible {
 struct EncryptedArchiveVectorTests {
   static let refusals =
     (try? TestVectors.cases("archive/encrypted-refusals.json", of: ArchiveRefusal.self)) ?? []
-  static let grants = (try? TestVectors.cases("archive/grants.json", of: ArchiveGrantCase.self)) ?? []
+  static let grants =
+    (try? TestVectors.cases("archive/grants.json", of: ArchiveGrantCase.self)) ?? []
 
   @Test("all cases were read") func casesRead() {
     #expect(Self.refusals.count >= 90)

@@ -1,18 +1,20 @@
 import ArgumentParser
+import CheckpointFiles
 import ChunkStorage
 import ProofArchive
 import ProofPrimitives
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a checkpoint as a safetensors file.",
+    abstract: "Write a checkpoint as files of other programs.",
     discussion: """
-      Weights and buffers of the last checkpoint, unless told otherwise. The same checkpoint \
-      gives the same bytes.
+      Weights and buffers of the last checkpoint, as safetensors, unless told otherwise. The same \
+      checkpoint gives the same bytes.
 
       Examples:
         pol export run.pol --out model.safetensors
         pol export run.pol --step 500 --optimizer --out step500.safetensors
+        pol export run.pol --out model --format shards --model-signing-key p256.pem
       """)
 
   @Argument(help: "Archive, as a folder or a URL (http, https, s3).")
@@ -21,12 +23,9 @@ struct Export: ParsableCommand {
   var record: Int?
   @Option(help: "The checkpoint at this training step.")
   var step: Int?
-  @Option(help: ArgumentHelp("Where the file goes.", valueName: "file"))
-  var out: String
+  @OptionGroup var target: CheckpointOutput
   @Flag(help: "Also what the optimiser keeps.")
   var optimizer = false
-  @Flag(help: "Replace a file that stands there.")
-  var force = false
   @OptionGroup var accessOptions: AccessOptions
   @OptionGroup var cacheOptions: CacheOptions
   @OptionGroup var reporting: Reporting
@@ -39,25 +38,31 @@ struct Export: ParsableCommand {
     try reporting.run { output in
       let source = try cacheOptions.open(archive)
       let access = try accessOptions.access()
-      let (reader, number, bytes) = try source.dropping {
+      let roles: Set<TensorRole> =
+        optimizer ? [.weight, .buffer, .optimizer] : [.weight, .buffer]
+      let (reader, number, state) = try source.dropping {
         let reader = try openArchive(source, access: access)
         let number = try checkpointNumber(reader, record: record, step: step)
-        return (
-          reader, number,
-          try reader.safetensors(ofCheckpoint: number, withOptimizer: optimizer)
-        )
+        return (reader, number, try reader.source(number))
       }
-      try DurableFile.write(bytes, to: out, replaces: force)
       let exported = reader.index.rows[number].step
-      output.rows([
-        ("exported", printable(out)), ("step", "\(exported), record \(number)"),
-        ("size", byteText(bytes.count)),
-      ])
+      // Loaders of the Transformers library want `format`.
+      let files = try target.write(
+        state, roles: roles,
+        metadata: [
+          ("format", "pt"), ("pol.archive_root", reader.index.root.hex),
+          ("pol.step", "\(exported)"),
+        ])
+      let byteCount = try files.reduce(0) { try $0 + RandomAccessFile($1).byteCount }
+      output.rows(
+        files.map { ("exported", printable($0)) }
+          + [("step", "\(exported), record \(number)"), ("size", byteText(byteCount))])
       output.document(
         "pol-export/1",
         [
-          ("file", .string(out)), ("record", .int(number)), ("step", .int(exported)),
-          ("bytes", .int(bytes.count)),
+          ("file", .string(target.out)), ("files", .array(files.map { .string($0) })),
+          ("record", .int(number)), ("step", .int(exported)),
+          ("bytes", .int(byteCount)),
         ])
       return 0
     }

@@ -1,3 +1,4 @@
+import CheckpointFiles
 import ChunkStorage
 import Cryptography
 import ProofArchive
@@ -25,6 +26,10 @@ struct CommandFailure: Error {
     case let error as CommandFailure: self = error
     case let error as ArchiveError: self.init(error)
     case let error as StorageError: self.init(ArchiveError(error))
+    case let error as CheckpointFileError:
+      self.init(
+        code: error.code.description, place: error.place, message: error.message,
+        remedy: error.remedy)
     case let error as RecordingError:
       if let underlying = error.underlying {
         self.init(underlying)
