@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 900, 470
 PANELS = [("adam_f32", "Weights and both moments of Adam, float32"),
           ("tune", "Fine-tuning with the lower half frozen, float32")]
 INK, FAINT, GRID, PEER, OURS = "#1f2933", "#6b7680", "#e4e8ec", "#5b7a99", "#c2410c"
-LETTER = 6.3  # Width of a letter of a label, about: what keeps labels apart.
+LETTER = 7.0  # Width of a letter of a label, about: what keeps labels apart.
 
 
 @dataclasses.dataclass
