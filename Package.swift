@@ -78,8 +78,8 @@ let package = Package(
     .executableTarget(
       name: "pol-bench",
       dependencies: [
-        "ProofRecording", "Reexecution", "ProofArchive", "ChunkStorage", "Cryptography",
-        "ProofPrimitives",
+        "ProofRecording", "Reexecution", "CheckpointFiles", "ProofArchive", "ChunkStorage",
+        "Cryptography", "ProofPrimitives",
       ],
       swiftSettings: strict),
 

@@ -9,8 +9,26 @@ import ProofPrimitives
       print(try FilterBenchmark().run().encodedText)
       return
     }
+    if arguments.first == "archive", arguments.count >= 3 {
+      var rows: [JSONValue] = []
+      for run in arguments.dropFirst(2).prefix(1) {
+        rows += try ArchiveBenchmark(run: run, scratch: arguments[1]).rows()
+      }
+      print(JSONValue.map([("rows", .array(rows))]).encodedText)
+      return
+    }
+    if arguments.first == "memory", arguments.count == 3, let byteCount = Int(arguments[2]) {
+      let peak = try MemoryBenchmark(byteCount: byteCount, scratch: arguments[1]).run()
+      let row = ArchiveBenchmark.row("archive.memory_mib", Double(peak) / 1_048_576)
+      print(JSONValue.map([("rows", .array([row]))]).encodedText)
+      return
+    }
     guard arguments.count == 2, arguments[0] == "record" else {
-      print("usage: pol-bench record FOLDER | filters   (prints one JSON document)")
+      print(
+        """
+        usage: pol-bench record FOLDER | filters | archive SCRATCH RUN | memory SCRATCH BYTES
+        Prints one JSON document.
+        """)
       exit(64)
     }
     let folder = arguments[1]

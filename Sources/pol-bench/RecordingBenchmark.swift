@@ -111,12 +111,6 @@ struct RecordingBenchmark {
     try recorder.flush()
     return (training, recording + lap())
   }
-
-  private func processorSeconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
 }
 
 struct BenchmarkFailure: Error {

@@ -1,10 +1,14 @@
-"""Chunk payloads into raw bytes, written from spec/filters.md alone; one element after the other."""
+"""Chunk payloads into raw bytes, written from spec/filters.md alone."""
 
 import struct
 
 import lz4.block  # type: ignore[import-untyped]
+import numpy
+from numpy.typing import NDArray
 
 from .refusal import Refusal
+
+Elements = NDArray[numpy.unsignedinteger]  # of the chunk's element size, little-endian
 
 STORED, LZ4, CONSTANT, BITS, DELTA_PLANES, DELTA_BITS = 0, 1, 2, 3, 16, 17
 CODECS = (STORED, LZ4, CONSTANT, BITS, DELTA_PLANES, DELTA_BITS)
@@ -69,22 +73,22 @@ def block(data: bytes, length: int, where: str) -> bytes:
     return raw
 
 
-def from_bit_planes(rest: Rest, size: int, count: int) -> list[int]:
+def from_bit_planes(rest: Rest, size: int, count: int) -> Elements:
     """§5."""
     length = count // 8
     mask = int.from_bytes(rest.take(size, "the mask"), "little")
     tail = rest.take(count % 8 * size, "the tail")
     plain = Rest(rest.take((8 * size - mask.bit_count()) * length, "the plain planes"), rest.where)
     coded = Rest(block(rest.data, mask.bit_count() * length, rest.where), rest.where)
-    mapped = [0] * (8 * length)
+    mapped = numpy.zeros(8 * length, f"<u{size}")
     for bit in range(8 * size):
         plane = (coded if mask >> bit & 1 else plain).take(length, "a plane")
-        for i in range(8 * length):
-            mapped[i] |= (plane[i // 8] >> i % 8 & 1) << bit
-    return mapped + integers(tail, size)
+        bits = numpy.unpackbits(numpy.frombuffer(plane, numpy.uint8), bitorder="little")
+        mapped |= bits.astype(mapped.dtype) << mapped.dtype.type(bit)
+    return numpy.concatenate([mapped, numpy.frombuffer(tail, mapped.dtype)])
 
 
-def from_byte_planes(rest: Rest, size: int, count: int) -> list[int]:
+def from_byte_planes(rest: Rest, size: int, count: int) -> Elements:
     """§6."""
     planes = []
     for length in struct.unpack(f"<{size}I", rest.take(4 * size, "the lengths")):
@@ -94,25 +98,26 @@ def from_byte_planes(rest: Rest, size: int, count: int) -> list[int]:
         planes.append(stored if length == count else block(stored, count, rest.where))
     if rest.data:
         raise Refusal("malformed", rest.where, f"{len(rest.data)} bytes after the last plane")
-    return [int.from_bytes(bytes(element), "little") for element in zip(*planes)]
+    columns = [numpy.frombuffer(plane, numpy.uint8) for plane in planes]
+    return numpy.ascontiguousarray(numpy.stack(columns, axis=1)).view(f"<u{size}").reshape(count)
 
 
-def integers(data: bytes, size: int) -> list[int]:
-    return [int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size)]
+def unmapped(mapped: Elements, size: int, is_float: bool, parent: bytes | None) -> bytes:
+    """§4, backwards. Unsigned elements wrap around."""
+    one, top = mapped.dtype.type(1), mapped.dtype.type(8 * size - 1)
+    ones = ~mapped.dtype.type(0)
 
-
-def unmapped(mapped: list[int], size: int, is_float: bool, parent: bytes | None) -> bytes:
-    """§4, backwards."""
-    bits = 8 * size
-    ones = (1 << bits) - 1
-
-    def in_order(value: int) -> int:
-        return value ^ ones >> 1 if is_float and value >> bits - 1 else value
+    def in_order(value: Elements) -> Elements:
+        return numpy.where(value >> top == one, value ^ (ones >> one), value) if is_float else value
 
     if parent is None:
-        raw = [value >> 1 | (value & 1) << bits - 1 if is_float else value for value in mapped]
+        raw = value_rotated(mapped, one, top) if is_float else mapped
     else:
-        differences = [value >> 1 ^ (ones if value & 1 else 0) for value in mapped]
-        raw = [in_order(in_order(older) + difference & ones)
-               for older, difference in zip(integers(parent, size), differences)]
-    return b"".join(value.to_bytes(size, "little") for value in raw)
+        older = numpy.frombuffer(parent, mapped.dtype)
+        differences = (mapped >> one) ^ numpy.where(mapped & one == one, ones, ones ^ ones)
+        raw = in_order(in_order(older) + differences)
+    return raw.astype(mapped.dtype).tobytes()
+
+
+def value_rotated(mapped: Elements, one: numpy.unsignedinteger, top: numpy.unsignedinteger) -> Elements:
+    return (mapped >> one) | ((mapped & one) << top)

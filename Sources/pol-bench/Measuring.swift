@@ -1,0 +1,51 @@
+import ChunkStorage
+import Glibc
+
+/// Processor time of this process, its threads and the kernel's work for them.
+func processorSeconds() -> Double { seconds(CLOCK_PROCESS_CPUTIME_ID) }
+
+func wallSeconds() -> Double { seconds(CLOCK_MONOTONIC) }
+
+private func seconds(_ clock: clockid_t) -> Double {
+  var time = timespec()
+  clock_gettime(clock, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+/// The most memory that was resident at any time.
+func peakByteCount() -> Int {
+  var usage = rusage()
+  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+  return usage.ru_maxrss << 10
+}
+
+/// The regular files of a folder, whole paths in order of names.
+func sortedFiles(_ folder: String) throws -> [String] {
+  guard let stream = opendir(folder) else { throw BenchmarkFailure(message: "no folder \(folder)") }
+  defer { closedir(stream) }
+  var names: [String] = []
+  while let entry = readdir(stream) {
+    let name = withUnsafePointer(to: entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    }
+    if name.hasSuffix(".safetensors") { names.append("\(folder)/\(name)") }
+  }
+  return names.sorted()
+}
+
+/// Removes an archive that a measurement made.
+func removeFolder(_ path: String) throws {
+  func visit(_ path: String) {
+    if let stream = opendir(path) {
+      while let entry = readdir(stream) {
+        let name = withUnsafePointer(to: entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name != ".", name != ".." { visit("\(path)/\(name)") }
+      }
+      closedir(stream)
+    }
+    remove(path)
+  }
+  visit(path)
+}
