@@ -70,6 +70,7 @@ let package = Package(
     .executableTarget(
       name: "pol",
       dependencies: [
+        "CKernels",
         "ProofVerification", "ProofRecording", "Reexecution", "CheckpointFiles", "ProofArchive",
         "TransparencyLedger", "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -78,6 +79,7 @@ let package = Package(
     .executableTarget(
       name: "pol-bench",
       dependencies: [
+        "CKernels",
         "ProofRecording", "Reexecution", "CheckpointFiles", "ProofArchive", "ChunkStorage",
         "Cryptography", "ProofPrimitives",
       ],

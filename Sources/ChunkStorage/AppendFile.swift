@@ -45,7 +45,19 @@ package final class AppendFile: Sendable {
   /// - Returns: Where the bytes begin.
   @discardableResult
   package func append(_ bytes: [UInt8]) throws(StorageError) -> Int {
-    try use { state throws(StorageError) in
+    // A typed throw does not pass through `withUnsafeBytes`.
+    let result = bytes.withUnsafeBytes { buffer in
+      Result { () throws(StorageError) in try append(buffer) }
+    }
+    return try result.get()
+  }
+
+  /// The same for bytes that stand in memory of the caller's own.
+  @discardableResult
+  package func append(_ bytes: UnsafeRawBufferPointer) throws(StorageError) -> Int {
+    // Not kept: `use` runs its body at once.
+    nonisolated(unsafe) let bytes = bytes
+    return try use { state throws(StorageError) in
       let offset = state.byteCount
       do throws(StorageError) {
         try SystemCalls.write(bytes, state.file, offset: offset, place: path)

@@ -32,21 +32,31 @@ package final class ChunkEncoder {
     parent: UnsafeRawBufferPointer? = nil
   ) -> ChunkEncoding {
     var used = codec
-    var payload = [UInt8](unsafeUninitializedCapacity: raw.count) { out, count in
-      count = 0
-      if codec != .constant, write(.constant, raw, element, parent, &count, out.baseAddress) {
-        used = .constant
-      } else if !write(codec, raw, element, parent, &count, out.baseAddress) {
-        count = 0
-      }
-    }
-    if payload.isEmpty {
-      payload = Array(raw)
-      used = .stored
+    let payload = [UInt8](unsafeUninitializedCapacity: raw.count) { out, count in
+      (used, count) = encode(
+        raw, as: element, codec: codec, parent: parent, into: UnsafeMutableRawBufferPointer(out))
     }
     return ChunkEncoding(
       codec: used, parameter: used.hasElement ? element.parameter : 0, payload: payload,
       rawByteCount: raw.count)
+  }
+
+  /// As `encode` of an array, with the payload at the start of `out`.
+  ///
+  /// - Parameter out: Room for `raw.count` bytes.
+  package func encode(
+    _ raw: UnsafeRawBufferPointer, as element: ChunkElement, codec: ChunkCodec,
+    parent: UnsafeRawBufferPointer?, into out: UnsafeMutableRawBufferPointer
+  ) -> (codec: ChunkCodec, byteCount: Int) {
+    precondition(out.count >= raw.count)
+    let start = out.bindMemory(to: UInt8.self).baseAddress
+    var count = 0
+    if codec != .constant, write(.constant, raw, element, parent, &count, start) {
+      return (.constant, count)
+    }
+    if write(codec, raw, element, parent, &count, start) { return (codec, count) }
+    out.copyMemory(from: raw)
+    return (.stored, raw.count)
   }
 
   /// How many bytes `encode` would make of `raw`: ask it of a part of a chunk, such as `sample`.

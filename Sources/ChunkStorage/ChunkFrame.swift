@@ -38,6 +38,23 @@ package enum ChunkFrame {
     }
   }
 
+  /// Writes the header of a frame whose payload stands behind it in `frame` already.
+  ///
+  /// - Parameter frame: The whole frame.
+  package static func writeHeader(
+    _ frame: UnsafeMutableRawBufferPointer, codec: ChunkCodec, parameter: UInt8, rawByteCount: Int
+  ) {
+    var writer = ByteWriter()
+    writer.u16(magic)
+    writer.u8(codec.rawValue)
+    writer.u8(parameter)
+    writer.u32(UInt32(frame.count - headerByteCount))
+    writer.u32(UInt32(rawByteCount))
+    let payload = UnsafeRawBufferPointer(rebasing: frame[headerByteCount...])
+    writer.u32(pol_crc32c(crc32c(writer.bytes), payload.baseAddress, payload.count))
+    frame.copyBytes(from: writer.bytes)
+  }
+
   /// How long the frame with this header is, which is not checked yet; `.limit` above `rawLimit`.
   ///
   /// - Parameter tagByteCount: What encryption adds to each payload.
@@ -55,11 +72,11 @@ package enum ChunkFrame {
   ///
   /// The checksum is compared before anything that it covers is believed (`spec/archive.md` §8).
   package static func parse(
-    _ frame: [UInt8], rawLimit: Int = rawByteLimit, tagByteCount: Int = 0, at place: String
+    _ frame: ArraySlice<UInt8>, rawLimit: Int = rawByteLimit, tagByteCount: Int = 0, at place: String
   ) throws(StorageError) -> Content {
-    let header = try Header(frame, at: place)
-    let payload = frame[headerByteCount...]
-    let crc = crc32c(payload, after: crc32c(frame[0..<12]))
+    let header = try Header(Array(frame.prefix(headerByteCount)), at: place)
+    let payload = frame.dropFirst(headerByteCount)
+    let crc = crc32c(payload, after: crc32c(frame.prefix(12)))
     guard crc == header.crc else {
       throw damaged(place, "the checksum does not match")
     }
@@ -91,7 +108,7 @@ package enum ChunkFrame {
   package static func decode(
     _ frame: [UInt8], rawLimit: Int, at place: String
   ) throws(StorageError) -> [UInt8] {
-    let content = try parse(frame, rawLimit: rawLimit, at: place)
+    let content = try parse(frame[...], rawLimit: rawLimit, at: place)
     return try ChunkDecoder().decode(
       codec: content.codec, parameter: content.parameter, payload: content.storedPayload,
       rawByteCount: content.rawByteCount, rawLimit: rawLimit, at: place)

@@ -24,16 +24,7 @@ package final class ScratchFile: Sendable {
   }
 
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) {
-    guard let base = bytes.baseAddress else { return }
-    var done = 0
-    while done < bytes.count {
-      let count = pwrite(file.raw, base + done, bytes.count - done, off_t(offset + done))
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else {
-        throw SystemCalls.error("writing", at: place, count < 0 ? errno : EIO)
-      }
-      done += count
-    }
+    try SystemCalls.write(bytes, file, offset: offset, place: place)
   }
 
   /// Fills `out`; what was never written reads as zeros inside the file and is an error beyond it.

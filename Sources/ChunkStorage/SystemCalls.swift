@@ -135,22 +135,31 @@ enum SystemCalls {
     _ bytes: [UInt8], _ file: borrowing OwnedDescriptor, offset: Int, place: String
   ) throws(StorageError) {
     let descriptor = file.raw
-    var failure: Int32 = 0
-    bytes.withUnsafeBytes { buffer in
-      guard let base = buffer.baseAddress else { return }
-      var written = 0
-      while written < buffer.count {
-        let count = pwrite(
-          descriptor, base + written, buffer.count - written, off_t(offset + written))
-        if count < 0 && errno == EINTR { continue }
-        // A write of nothing would be asked again for ever.
-        if count <= 0 {
-          failure = count < 0 ? errno : EIO
-          return
-        }
-        written += count
-      }
-    }
+    let failure = bytes.withUnsafeBytes { write($0, descriptor, offset: offset) }
     guard failure == 0 else { throw error("writing", at: place, failure) }
+  }
+
+  /// The same for bytes in memory of the caller's own.
+  static func write(
+    _ bytes: UnsafeRawBufferPointer, _ file: borrowing OwnedDescriptor, offset: Int, place: String
+  ) throws(StorageError) {
+    let failure = write(bytes, file.raw, offset: offset)
+    guard failure == 0 else { throw error("writing", at: place, failure) }
+  }
+
+  /// 0, or the error's code.
+  private static func write(
+    _ bytes: UnsafeRawBufferPointer, _ descriptor: Int32, offset: Int
+  ) -> Int32 {
+    guard let base = bytes.baseAddress else { return 0 }
+    var written = 0
+    while written < bytes.count {
+      let count = pwrite(descriptor, base + written, bytes.count - written, off_t(offset + written))
+      if count < 0 && errno == EINTR { continue }
+      // A write of nothing would be asked again for ever.
+      if count <= 0 { return count < 0 ? errno : EIO }
+      written += count
+    }
+    return 0
   }
 }

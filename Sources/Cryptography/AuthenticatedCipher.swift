@@ -70,6 +70,28 @@ package final class AuthenticatedCipher {
     }
   }
 
+  /// As `seal`, where the plaintext stands: ciphertext || tag fill `buffer`.
+  ///
+  /// - Parameter buffer: The plaintext and 16 bytes of room.
+  package func seal(
+    inPlace buffer: UnsafeMutableRawBufferPointer, key: [UInt8], nonce: [UInt8], data: [UInt8]
+  ) {
+    let byteCount = buffer.count - AuthenticatedCipher.tagByteCount
+    precondition((0...AuthenticatedCipher.plaintextLimit).contains(byteCount))
+    start(key, nonce, encrypts: true)
+    var count: Int32 = 0
+    guard update(nil, data[...]),
+      let bytes = buffer.bindMemory(to: UInt8.self).baseAddress,
+      byteCount == 0
+        || EVP_CipherUpdate(context, bytes, &count, bytes, Int32(byteCount)) == 1
+          && Int(count) == byteCount,
+      finish(bytes + byteCount),
+      EVP_CIPHER_CTX_ctrl(
+        context, EVP_CTRL_AEAD_GET_TAG, Int32(AuthenticatedCipher.tagByteCount), bytes + byteCount)
+        == 1
+    else { fatalError("OpenSSL does not encrypt") }
+  }
+
   /// The plaintext, or nil when the tag does not fit the ciphertext, the key, the nonce and `data`:
   /// nothing of it is given out then.
   ///

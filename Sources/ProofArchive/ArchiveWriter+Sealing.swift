@@ -75,7 +75,7 @@ extension ObjectTable {
     return ObjectTable(rows: rows)
   }
 
-  /// Hashes one file, 1 MiB at a time.
+  /// Hashes one file in pieces that stay in the processor's cache.
   static func row(_ name: String, in source: any ObjectSource) throws(ArchiveError) -> Row {
     let byteCount = try storing { () throws(StorageError) in try source.byteCount(of: name) }
     guard let byteCount else {
@@ -84,7 +84,7 @@ extension ObjectTable {
     let hasher = SHA256()
     var offset = 0
     while offset < byteCount {
-      let end = min(byteCount, offset + 1 << 20)
+      let end = min(byteCount, offset + 1 << 18)
       hasher.update(
         try storing { () throws(StorageError) in try source.read(name, range: offset..<end) })
       offset = end

@@ -211,7 +211,7 @@ package final class ArchiveWriter {
 
     try pipeline.run(
       layout, state, memory,
-      store: { made, raw throws(ArchiveError) in
+      store: { made, raw, frame throws(ArchiveError) in
         chunks.append(made.digest)
         var frameByteCount = 0
         let stored: StoredChunk
@@ -220,11 +220,11 @@ package final class ArchiveWriter {
         } else {
           let key = made.isDelta ? memory.key(of: made.chunk) : nil
           let place = try storing { () throws(StorageError) in
-            try self.packs.append(made.frame, storedID: made.storedID)
+            try self.packs.append(frame, storedID: made.storedID)
           }
           stored = StoredChunk(
             Envelope.Frame(place, key: made.key), ancestors: key.map { [$0] } ?? [])
-          frameByteCount = made.frame.count
+          frameByteCount = frame.count
         }
         if here.updateValue(stored, forKey: made.digest) == nil { envelope.add(stored) }
         try memory.note(made, stored, frameByteCount: frameByteCount, raw: raw)

@@ -32,6 +32,8 @@ struct ChunkGroup {
   private(set) var plan = Plan.key
   private(set) var intra: ChunkCodec
   private(set) var delta = ChunkCodec.deltaBits
+  private var knowsIntra = false
+  private var knowsDelta = false
   /// Checkpoints so far.
   private var count = 0
   /// Stored bytes of each checkpoint since the last key frame, that one first.
@@ -44,6 +46,8 @@ struct ChunkGroup {
   private static let trialInterval = 8
   /// Deltas go against a key frame of the last so many checkpoints.
   private static let periodLimit = 16
+  private static let usualPeriod = 4
+  private static let slowShare = 0.9
   /// A delta that is not this much smaller than the chunk alone is not worth a second frame.
   static let leastGain = 0.97
 
@@ -60,15 +64,19 @@ struct ChunkGroup {
     plan = other.plan
     intra = other.intra
     delta = other.delta
+    knowsIntra = other.knowsIntra
+    knowsDelta = other.knowsDelta
     count = other.count
     period = other.period
     aloneCount = other.aloneCount
   }
 
-  /// Whether the chunk is one on which the encodings are compared.
+  /// Whether the chunk is one on which the encodings are compared: one in so many from time to time,
+  /// and every one while nothing is known.
   func isSampled(_ chunk: Int) -> Bool {
-    (chunk - chunks.lowerBound) % ChunkGroup.sampleInterval == 0
-      && (count % ChunkGroup.trialInterval == 0 || (plan == .delta && period.count == 1))
+    if plan == .delta ? !knowsDelta : !knowsIntra { return true }
+    return (chunk - chunks.lowerBound) % ChunkGroup.sampleInterval == 0
+      && count % ChunkGroup.trialInterval == 0
   }
 
   /// Encodings worth a comparison under the current plan.
@@ -102,7 +110,12 @@ struct ChunkGroup {
       let last = period[period.count - 1]
       let step = period.count > 2 ? max(0, last - period[period.count - 2]) / 2 : last / 16
       let average = period.reduce(0, +) / period.count
-      if last + step >= average && last > 0 || period.count >= ChunkGroup.periodLimit {
+      // Short periods are right or nearly so for most trainings, which change more at first than the
+      // period shows; only slow ones go on.
+      let least =
+        period.count < ChunkGroup.usualPeriod
+        ? Double(average) : ChunkGroup.slowShare * Double(average)
+      if Double(last + step) >= least && last > 0 || period.count >= ChunkGroup.periodLimit {
         plan = .key
       }
     }
@@ -120,6 +133,12 @@ struct ChunkGroup {
     // In a fixed order, so that equal sums have one winner.
     let best = candidates.filter { sums[$0] != nil }.min { (sums[$0] ?? 0) < (sums[$1] ?? 0) }
     guard let best else { return }
-    if plan == .delta { delta = best } else { intra = best }
+    if plan == .delta {
+      delta = best
+      knowsDelta = true
+    } else {
+      intra = best
+      knowsIntra = true
+    }
   }
 }

@@ -21,6 +21,14 @@ final class ChunkLoader {
   private let keys: ArchiveKeys?
   private let catalog: PackCatalog
   private let decoder = ChunkDecoder()
+  /// Raw key frames that were decoded last: checkpoints of one period share them.
+  private var keyFrames: [Envelope.Place: [UInt8]] = [:]
+  private var keyFrameOrder: [Envelope.Place] = []
+  private var keyFrameByteCount = 0
+  /// Those that the window at hand was planned with.
+  private var planned: [Envelope.Place: [UInt8]] = [:]
+  /// 48 MiB.
+  private static let keyFrameLimit = 48 << 20
   /// Frames closer than this are fetched in one request.
   private static let gapLimit = 16_384
   /// 8 MiB in one request.
@@ -60,6 +68,7 @@ final class ChunkLoader {
     var repeatedByteCount = 0
     var start = 0
     while start < wanted.count {
+      planned = [:]
       var places = Set<Envelope.Place>()
       var packs = Set<UInt32>()
       var end = start
@@ -72,8 +81,12 @@ final class ChunkLoader {
           number < envelope.rows.count
         else { continue }
         let row = envelope.rows[number]
-        for place in [row.place] + envelope.chain(of: row).map(\.place)
-        where places.insert(place).inserted {
+        for place in [row.place] + envelope.chain(of: row).map(\.place) {
+          if let known = keyFrames[place] {
+            planned[place] = known
+            continue
+          }
+          guard places.insert(place).inserted else { continue }
           packs.insert(place.pack)
           storedBound += record.layout.byteCount(ofChunk: chunk)
         }
@@ -250,17 +263,41 @@ extension ChunkLoader {
     }
   }
 
+  /// Keeps the raw bytes of a key frame, and forgets the oldest.
+  private func keep(_ raw: [UInt8], of place: Envelope.Place) {
+    while let oldest = keyFrameOrder.first,
+      keyFrameByteCount + raw.count > ChunkLoader.keyFrameLimit
+    {
+      keyFrameOrder.removeFirst()
+      keyFrameByteCount -= keyFrames.removeValue(forKey: oldest)?.count ?? 0
+    }
+    guard keyFrames.updateValue(raw, forKey: place) == nil else { return }
+    keyFrameOrder.append(place)
+    keyFrameByteCount += raw.count
+  }
+
   private func decode(
     _ row: Envelope.Row, _ envelope: Envelope, _ frames: [Envelope.Place: ArraySlice<UInt8>],
     _ parents: inout ParentCache
   ) throws(ArchiveError) -> [UInt8] {
-    guard let parent = row.parent else { return try decode(row.frame, parent: nil, frames) }
+    guard let parent = row.parent else {
+      if let known = planned[row.place] { return known }
+      return try decode(row.frame, parent: nil, frames)
+    }
     let raw: [UInt8]
     if let known = parents[parent] {
       raw = known
     } else {
       var made: [UInt8]?
-      for frame in envelope.chain(of: row) { made = try decode(frame, parent: made, frames) }
+      for (position, frame) in envelope.chain(of: row).enumerated() {
+        if let known = planned[frame.place] {
+          made = known
+          continue
+        }
+        let decoded = try decode(frame, parent: made, frames)
+        if position == 0 { keep(decoded, of: frame.place) }
+        made = decoded
+      }
       raw = made ?? []
     }
     parents.used(parent, raw)
@@ -278,7 +315,7 @@ extension ChunkLoader {
     let name = placeName(place)
     let content = try storing { () throws(StorageError) in
       try ChunkFrame.parse(
-        Array(bytes), rawLimit: rawLimit, tagByteCount: header.tagByteCount, at: name)
+        bytes, rawLimit: rawLimit, tagByteCount: header.tagByteCount, at: name)
     }
     var payload = content.storedPayload
     if let keys, let key = frame.key {

@@ -14,8 +14,8 @@ struct EncodedChunk: Sendable {
   let key: ObjectKey?
   /// Where the same content stands already; nil when `frame` has to be stored.
   let known: StoredChunk?
-  /// The whole frame with its header; empty when the content is known.
-  let frame: [UInt8]
+  /// Bytes of the whole frame with its header; 0 when the content is known.
+  let frameByteCount: Int
   /// Whether the frame is a delta against the chunk's key frame.
   let isDelta: Bool
   let trials: [ChunkGroup.Trial]
@@ -47,24 +47,47 @@ final class ChunkPipeline: @unchecked Sendable {
 
   private final class Slot {
     let raw: UnsafeMutableRawBufferPointer
+    /// Room for a header, a payload and the tag of an encrypted one.
+    var frame: UnsafeMutableRawBufferPointer
     var count = 0
     var result: Result<EncodedChunk, ArchiveError>?
 
-    init(_ byteCount: Int) { raw = .allocate(byteCount: byteCount, alignment: 64) }
-    deinit { raw.deallocate() }
+    init(_ byteCount: Int) {
+      raw = .allocate(byteCount: byteCount, alignment: 64)
+      frame = ChunkPipeline.frameBuffer(byteCount)
+    }
+
+    deinit {
+      raw.deallocate()
+      frame.deallocate()
+    }
+
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: raw[..<count]) }
+  }
+
+  private static func frameBuffer(_ chunkByteCount: Int) -> UnsafeMutableRawBufferPointer {
+    .allocate(
+      byteCount: ChunkFrame.headerByteCount + chunkByteCount + ObjectCipher.tagByteCount,
+      alignment: 64)
   }
 
   private final class Worker {
     let encoder = ChunkEncoder()
     let sealer: ArchiveSealer?
     let parent: UnsafeMutableRawBufferPointer
+    /// For a second encoding, which may be the better one.
+    var other: UnsafeMutableRawBufferPointer
 
     init(_ byteCount: Int, _ key: ContentKey?) {
       parent = .allocate(byteCount: byteCount, alignment: 64)
+      other = ChunkPipeline.frameBuffer(byteCount)
       sealer = key.map { ArchiveSealer($0) }
     }
-    deinit { parent.deallocate() }
+
+    deinit {
+      parent.deallocate()
+      other.deallocate()
+    }
   }
 
   private let workers: [Worker]
@@ -84,7 +107,8 @@ final class ChunkPipeline: @unchecked Sendable {
   /// at a time; `barrier` is called when no other thread runs.
   func run(
     _ layout: ChunkLayout, _ source: any StateSource, _ memory: any ChunkMemory,
-    store: (EncodedChunk, UnsafeRawBufferPointer) throws(ArchiveError) -> Void,
+    store: (EncodedChunk, _ raw: UnsafeRawBufferPointer, _ frame: UnsafeRawBufferPointer)
+      throws(ArchiveError) -> Void,
     barrier: () -> Void
   ) throws(ArchiveError) {
     let width = windows[0].count
@@ -101,7 +125,10 @@ final class ChunkPipeline: @unchecked Sendable {
           do throws(ArchiveError) {
             for slot in draining {
               guard let result = slot.result else { continue }
-              try store(try result.get(), slot.bytes)
+              let made = try result.get()
+              let frame = UnsafeRawBufferPointer(
+                rebasing: UnsafeRawBufferPointer(slot.frame)[..<made.frameByteCount])
+              try store(made, slot.bytes, frame)
             }
           } catch {
             failure = error
@@ -157,19 +184,20 @@ final class ChunkPipeline: @unchecked Sendable {
         cursor += piece.byteCount
       }
       slot.count = cursor
-      slot.result = .success(try encoded(chunk, slot.bytes, memory, worker))
+      slot.result = .success(try encoded(chunk, slot, memory, worker))
     } catch {
       slot.result = .failure(error)
     }
   }
 
   private func encoded(
-    _ chunk: Int, _ raw: UnsafeRawBufferPointer, _ memory: any ChunkMemory, _ worker: Worker
+    _ chunk: Int, _ slot: Slot, _ memory: any ChunkMemory, _ worker: Worker
   ) throws(ArchiveError) -> EncodedChunk {
+    let raw = slot.bytes
     let digest = SHA256.hash(raw)
     if let known = memory.stored(digest, at: chunk) {
       return EncodedChunk(
-        chunk: chunk, digest: digest, storedID: .zero, key: nil, known: known, frame: [],
+        chunk: chunk, digest: digest, storedID: .zero, key: nil, known: known, frameByteCount: 0,
         isDelta: false, trials: [])
     }
     let group = memory.group(of: chunk)
@@ -180,44 +208,72 @@ final class ChunkPipeline: @unchecked Sendable {
       try memory.readKey(of: chunk, into: space)
       parent = UnsafeRawBufferPointer(space)
     }
+    var codec = parent == nil ? group.intra : group.delta
     var trials: [ChunkGroup.Trial] = []
-    var best: ChunkEncoding?
-    func attempt(_ codec: ChunkCodec) -> Int {
-      let made = worker.encoder.encode(raw, as: group.element, codec: codec, parent: parent)
-      if made.payload.count < best?.payload.count ?? .max { best = made }
-      return made.payload.count
-    }
     if group.isSampled(chunk), group.plan != .delta || parent != nil {
-      for codec in group.candidates {
-        trials.append(ChunkGroup.Trial(codec: codec, byteCount: attempt(codec)))
+      trials = ChunkPipeline.trials(raw, parent, group, worker.encoder)
+      codec = trials.min { $0.byteCount < $1.byteCount }?.codec ?? codec
+    }
+    var best = encode(codec, raw, parent, group.element, worker, into: slot.frame)
+    if let keyByteCount, Double(best.byteCount) >= ChunkGroup.leastGain * Double(keyByteCount) {
+      let alone = encode(group.intra, raw, nil, group.element, worker, into: worker.other)
+      if alone.byteCount < best.byteCount {
+        best = alone
+        swap(&slot.frame, &worker.other)
       }
-    } else {
-      _ = attempt(parent == nil ? group.intra : group.delta)
     }
-    if let keyByteCount, let made = best,
-      Double(made.payload.count) >= ChunkGroup.leastGain * Double(keyByteCount)
-    {
-      _ = attempt(group.intra)
+    return finish(chunk, digest, best, trials, slot, group.element, worker.sealer)
+  }
+
+  /// Sizes of a part of the chunk under each codec that comes into question: a fifth of the work.
+  private static func trials(
+    _ raw: UnsafeRawBufferPointer, _ parent: UnsafeRawBufferPointer?, _ group: ChunkGroup,
+    _ encoder: ChunkEncoder
+  ) -> [ChunkGroup.Trial] {
+    let part = ChunkEncoder.sample(ofByteCount: raw.count)
+    let older = parent.map { UnsafeRawBufferPointer(rebasing: $0[part]) }
+    return group.candidates.map { codec in
+      ChunkGroup.Trial(
+        codec: codec,
+        byteCount: encoder.encodedByteCount(
+          UnsafeRawBufferPointer(rebasing: raw[part]), as: group.element, codec: codec,
+          parent: codec.isDelta ? older : nil))
     }
-    guard let best else {
-      throw ArchiveError(.malformed, at: "chunk \(chunk)", "there is nothing to store")
+  }
+
+  private func encode(
+    _ codec: ChunkCodec, _ raw: UnsafeRawBufferPointer, _ parent: UnsafeRawBufferPointer?,
+    _ element: ChunkElement, _ worker: Worker, into frame: UnsafeMutableRawBufferPointer
+  ) -> (codec: ChunkCodec, byteCount: Int) {
+    worker.encoder.encode(
+      raw, as: element, codec: codec, parent: parent,
+      into: UnsafeMutableRawBufferPointer(
+        rebasing: frame[ChunkFrame.headerByteCount...].prefix(raw.count)))
+  }
+
+  /// Encrypts the payload where it stands, and puts the header before it.
+  private func finish(
+    _ chunk: Int, _ digest: Digest, _ made: (codec: ChunkCodec, byteCount: Int),
+    _ trials: [ChunkGroup.Trial], _ slot: Slot, _ element: ChunkElement, _ sealer: ArchiveSealer?
+  ) -> EncodedChunk {
+    let parameter = made.codec.hasElement ? element.parameter : 0
+    var byteCount = ChunkFrame.headerByteCount + made.byteCount
+    var sealed: (id: Digest, key: ObjectKey)?
+    if let sealer {
+      byteCount += ObjectCipher.tagByteCount
+      sealed = sealer.cipher.seal(
+        inPlace: UnsafeMutableRawBufferPointer(
+          rebasing: slot.frame[ChunkFrame.headerByteCount..<byteCount]),
+        .chunk(
+          codec: made.codec.rawValue, parameter: parameter, rawByteCount: UInt32(slot.count)),
+        with: sealer.key)
     }
-    var payload = best.payload
-    var sealed: SealedObject?
-    if let sealer = worker.sealer {
-      let shape = ObjectShape.chunk(
-        codec: best.codec.rawValue, parameter: best.parameter,
-        rawByteCount: UInt32(best.rawByteCount))
-      let made = sealer.cipher.seal(payload[...], shape, with: sealer.key)
-      payload = made.bytes
-      sealed = made
-    }
-    let frame = ChunkFrame.bytes(
-      codec: best.codec, parameter: best.parameter, rawByteCount: best.rawByteCount,
-      storedPayload: payload)
+    ChunkFrame.writeHeader(
+      UnsafeMutableRawBufferPointer(rebasing: slot.frame[..<byteCount]), codec: made.codec,
+      parameter: parameter, rawByteCount: slot.count)
     return EncodedChunk(
       chunk: chunk, digest: digest,
       storedID: sealed?.id ?? PackWriter.storedID(of: digest, in: archiveID), key: sealed?.key,
-      known: nil, frame: frame, isDelta: best.codec.isDelta, trials: trials)
+      known: nil, frameByteCount: byteCount, isDelta: made.codec.isDelta, trials: trials)
   }
 }

@@ -81,7 +81,7 @@ package struct ContentKey: Equatable, Sendable {
     ObjectKey(secret: derive(.objectKey, info(kind, objectID)))
   }
 
-  private func info(_ kind: ObjectKind, _ digest: Digest) -> [UInt8] {
+  fileprivate func info(_ kind: ObjectKind, _ digest: Digest) -> [UInt8] {
     var info = ByteWriter()
     info.digest(archiveID)
     info.u8(kind.rawValue)
@@ -91,5 +91,30 @@ package struct ContentKey: Equatable, Sendable {
 
   private func derive(_ tag: DomainTag, _ info: [UInt8]) -> Digest {
     hkdfSHA256(secret: epochKey.secret.bytes, salt: tag.bytes, info: info)
+  }
+}
+
+/// The same names and keys for many objects: what is one for all of them is derived once. Not for two
+/// threads at once.
+///
+/// HKDF-Expand of one block is HMAC(PRK, info || 1) (RFC 5869 §2.3).
+final class ObjectDerivation {
+  let contentKey: ContentKey
+  private let id: KeyedHash
+  private let key: KeyedHash
+
+  init(_ contentKey: ContentKey) {
+    self.contentKey = contentKey
+    let secret = contentKey.epochKey.secret.bytes
+    id = KeyedHash(key: hmacSHA256(key: DomainTag.objectID.bytes, message: secret).bytes)
+    key = KeyedHash(key: hmacSHA256(key: DomainTag.objectKey.bytes, message: secret).bytes)
+  }
+
+  func objectID(of contentDigest: Digest, _ kind: ObjectKind) -> Digest {
+    id.digest(of: contentKey.info(kind, contentDigest) + [1])
+  }
+
+  func objectKey(of objectID: Digest, _ kind: ObjectKind) -> ObjectKey {
+    ObjectKey(secret: key.digest(of: contentKey.info(kind, objectID) + [1]))
   }
 }

@@ -47,6 +47,8 @@ package final class ObjectCipher {
   private let epoch: UInt32
   private let cipher = AuthenticatedCipher(.aes256GCM)
   private let hasher = SHA256()
+  /// Of the key that was used last, which is hardly ever another one.
+  private var lastDerivation: ObjectDerivation?
 
   package init(archiveID: Digest, epoch: UInt32) {
     self.archiveID = archiveID
@@ -60,18 +62,37 @@ package final class ObjectCipher {
     _ encoded: ArraySlice<UInt8>, _ shape: ObjectShape, with key: ContentKey
   ) -> SealedObject {
     precondition(key.archiveID == archiveID && key.epoch == epoch, "the key is of another archive")
-    let id = key.objectID(of: contentDigest(encoded, shape), shape.kind)
-    let objectKey = key.objectKey(of: id, shape.kind)
+    let keys = derivation(key)
+    let id = keys.objectID(of: contentDigest(encoded, shape), shape.kind)
+    let objectKey = keys.objectKey(of: id, shape.kind)
     let bytes = cipher.seal(
       encoded, key: objectKey.secret.bytes, nonce: nonce(id),
       data: associatedData(shape, encodedByteCount: encoded.count))
     return SealedObject(id: id, key: objectKey, bytes: bytes)
   }
 
+  /// As `seal`, where the encoded bytes stand.
+  ///
+  /// - Parameter buffer: The encoded bytes and 16 bytes of room; ciphertext || tag afterwards.
+  func seal(
+    inPlace buffer: UnsafeMutableRawBufferPointer, _ shape: ObjectShape, with key: ContentKey
+  ) -> (id: Digest, key: ObjectKey) {
+    precondition(key.archiveID == archiveID && key.epoch == epoch, "the key is of another archive")
+    let byteCount = buffer.count - ObjectCipher.tagByteCount
+    let encoded = UnsafeRawBufferPointer(rebasing: buffer[..<byteCount])
+    let keys = derivation(key)
+    let id = keys.objectID(of: contentDigest(encoded, shape), shape.kind)
+    let objectKey = keys.objectKey(of: id, shape.kind)
+    cipher.seal(
+      inPlace: buffer, key: objectKey.secret.bytes, nonce: nonce(id),
+      data: associatedData(shape, encodedByteCount: byteCount))
+    return (id, objectKey)
+  }
+
   /// What `seal` names these bytes.
   package func id(
     of encoded: ArraySlice<UInt8>, _ shape: ObjectShape, with key: ContentKey
-  ) -> Digest { key.objectID(of: contentDigest(encoded, shape), shape.kind) }
+  ) -> Digest { derivation(key).objectID(of: contentDigest(encoded, shape), shape.kind) }
 
   /// The bytes before encryption.
   ///
@@ -89,6 +110,10 @@ package final class ObjectCipher {
   /// SHA-256 over what an object is named by: for a chunk its codec, parameter and raw length too, which
   /// stand in clear in its frame.
   private func contentDigest(_ encoded: ArraySlice<UInt8>, _ shape: ObjectShape) -> Digest {
+    encoded.withUnsafeBytes { contentDigest($0, shape) }
+  }
+
+  private func contentDigest(_ encoded: UnsafeRawBufferPointer, _ shape: ObjectShape) -> Digest {
     if shape.kind == .chunk {
       var start = ByteWriter()
       start.u8(shape.codec)
@@ -98,6 +123,13 @@ package final class ObjectCipher {
     }
     hasher.update(encoded)
     return hasher.finish()
+  }
+
+  private func derivation(_ key: ContentKey) -> ObjectDerivation {
+    if let lastDerivation, lastDerivation.contentKey == key { return lastDerivation }
+    let made = ObjectDerivation(key)
+    lastDerivation = made
+    return made
   }
 
   private func nonce(_ id: Digest) -> [UInt8] {

@@ -76,7 +76,7 @@ enum PackScan {
     let bytes = try source.bytes(of: name, offset..<offset + count)
     _ = try storing { () throws(StorageError) in
       try ChunkFrame.parse(
-        bytes, rawLimit: rawLimit, tagByteCount: records.tagByteCount, at: place)
+        bytes[...], rawLimit: rawLimit, tagByteCount: records.tagByteCount, at: place)
     }
     return count
   }

@@ -59,7 +59,9 @@ final class PackWriter {
   }
 
   /// Appends one frame and says where it stands.
-  func append(_ frame: [UInt8], storedID: Digest) throws(StorageError) -> Envelope.Place {
+  func append(
+    _ frame: UnsafeRawBufferPointer, storedID: Digest
+  ) throws(StorageError) -> Envelope.Place {
     if byteCount >= PackWriter.targetByteCount || frames.count >= PackWriter.targetFrameCount {
       try close()
       let next = try PackWriter.open(folder, number + 1)

@@ -1,9 +1,11 @@
+import CKernels
 import Glibc
 import ProofPrimitives
 
 /// Measurements that need the modules themselves; `tools/bench` runs it and writes the table.
 @main struct Main {
   static func main() throws {
+    pol_keep_freed_memory()
     let arguments = Array(CommandLine.arguments.dropFirst())
     if arguments == ["filters"] {
       print(try FilterBenchmark().run().encodedText)
@@ -11,7 +13,7 @@ import ProofPrimitives
     }
     if arguments.first == "archive", arguments.count >= 3 {
       var rows: [JSONValue] = []
-      for run in arguments.dropFirst(2).prefix(1) {
+      for run in arguments.dropFirst(2) {
         rows += try ArchiveBenchmark(run: run, scratch: arguments[1]).rows()
       }
       print(JSONValue.map([("rows", .array(rows))]).encodedText)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CKernels
 import Glibc
 
 /// The command line: parses, calls, prints.
@@ -26,6 +27,7 @@ struct Pol: ParsableCommand {
     ])
 
   static func main() {
+    pol_keep_freed_memory()
     // A reader that closes the pipe, such as `head`, ends the output and not the work.
     signal(SIGPIPE, SIG_IGN)
     // A file at its size limit is an error to report, not a death.

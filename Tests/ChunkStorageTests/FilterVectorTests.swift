@@ -67,7 +67,7 @@ import Testing
       var code: String?
       do throws(StorageError) {
         let content = try ChunkFrame.parse(
-          one.frame.bytes, rawLimit: one.chunkSize, at: one.id)
+          one.frame.bytes[...], rawLimit: one.chunkSize, at: one.id)
         let again = ChunkFrame.bytes(
           codec: content.codec, parameter: content.parameter, rawByteCount: content.rawByteCount,
           storedPayload: Array(content.storedPayload))
@@ -84,12 +84,12 @@ import Testing
     let payload = [UInt8](repeating: 1, count: 21)
     let frame = ChunkFrame.bytes(
       codec: .stored, parameter: 0, rawByteCount: 5, storedPayload: payload)
-    let content = try ChunkFrame.parse(frame, rawLimit: 5, tagByteCount: 16, at: "tag")
+    let content = try ChunkFrame.parse(frame[...], rawLimit: 5, tagByteCount: 16, at: "tag")
     #expect(content.storedPayload.count == 21)
     #expect(
       try ChunkFrame.frameByteCount(header: frame, rawLimit: 5, tagByteCount: 16, at: "tag") == 37)
     #expect(throws: StorageError.self) {
-      try ChunkFrame.parse(frame, rawLimit: 5, tagByteCount: 15, at: "tag")
+      try ChunkFrame.parse(frame[...], rawLimit: 5, tagByteCount: 15, at: "tag")
     }
     #expect(throws: StorageError.self) {
       try ChunkFrame.frameByteCount(header: frame, rawLimit: 5, tagByteCount: 15, at: "tag")
@@ -98,7 +98,7 @@ import Testing
     let empty = ChunkFrame.bytes(
       codec: .stored, parameter: 0, rawByteCount: 5, storedPayload: Array(payload.prefix(16)))
     #expect(throws: StorageError.self) {
-      try ChunkFrame.parse(empty, rawLimit: 5, tagByteCount: 16, at: "tag")
+      try ChunkFrame.parse(empty[...], rawLimit: 5, tagByteCount: 16, at: "tag")
     }
   }
 

@@ -25,22 +25,22 @@ def at_most(good, excellent):
 
 
 BOUNDS = {
-    "archive.ratio.adam_f32": Bound(1.25, 1.34),
-    "archive.ratio.adam_bf16": Bound(1.32, 1.59),
-    "archive.ratio.conv_sgd": Bound(1.13, 1.16),
-    "archive.ratio.pure_bf16": Bound(1.33, 1.9),
-    "archive.ratio.tune": Bound(1.9, 2.2),
-    "archive.record.filters": Bound(0.35, 0.45),
-    "archive.record.delta": Bound(0.30, 0.38),
-    "archive.record.two_cores": Bound(1.7, 1.9),
-    "archive.record.encrypted": Bound(0.30, 0.39),
-    "archive.restore": Bound(0.5, 0.62),
+    "archive.ratio.adam_f32": Bound(1.32, 1.34),
+    "archive.ratio.adam_bf16": Bound(1.56, 1.59),
+    "archive.ratio.conv_sgd": Bound(1.15, 1.16),
+    "archive.ratio.pure_bf16": Bound(1.85, 1.9),
+    "archive.ratio.tune": Bound(2.15, 2.2),
+    "archive.record.filters": Bound(0.40, 0.45),
+    "archive.record.delta": Bound(0.33, 0.38),
+    "archive.record.two_cores": Bound(1.8, 1.9),
+    "archive.record.encrypted": Bound(0.30, 0.35),
+    "archive.seal": Bound(0.8, 0.9),
+    "archive.restore": Bound(0.60, 0.62),
     "archive.index_share": at_most(0.0005, 0.0002),
-    "archive.memory_mib": at_most(64, 18),
-    "archive.open_memory_mib": at_most(16, 8),
-    "archive.restore_one_over_cp": at_most(3, 2),
-    "archive.slice_ranges": at_most(4, 3),
-    "archive.slice_bytes": at_most(4 * 2**20, 2 * 2**20),
+    "archive.memory_mib": at_most(64, 32),
+    "archive.restore_one_over_cp": at_most(2, 1),
+    "archive.slice_ranges": at_most(3, 2),
+    "archive.slice_bytes": at_most(2 * 2**20, 1.5 * 2**20),
 }
 
 

@@ -2,6 +2,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// For programs that move chunks: buffers of 256 KiB come from memory that was used before, and not from
+// the system, which clears every page of each of them.
+void pol_keep_freed_memory(void);
+
 // CRC-32C (Castagnoli, RFC 3720 B.4) of `count` bytes, continuing from `crc` (0 to begin).
 uint32_t pol_crc32c(uint32_t crc, const void *bytes, size_t count);
 
