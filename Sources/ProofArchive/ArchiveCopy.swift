@@ -6,12 +6,21 @@ final class ArchiveCopy {
   let source: any ObjectSource
   private(set) var failure: ArchiveError?
   private var reader: ForwardReader?
+  /// Lengths that were asked for: a server is asked once.
+  private var byteCounts: [String: Int?] = [:]
 
   init(_ source: any ObjectSource) { self.source = source }
 
   var location: String { source.location }
 
   func byteCount(_ name: String) -> Int? {
+    if let known = byteCounts[name] { return known }
+    let found = askedByteCount(name)
+    byteCounts[name] = .some(found)
+    return found
+  }
+
+  private func askedByteCount(_ name: String) -> Int? {
     reading { () throws(ArchiveError) in
       try storing { () throws(StorageError) in try source.byteCount(of: name) }
     } ?? nil

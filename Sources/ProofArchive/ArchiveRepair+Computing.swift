@@ -29,8 +29,8 @@ extension ArchiveRepair {
   }
 
   private func leaves() throws(ArchiveError) -> [UInt8]? {
-    let limit = 8 << 32
-    let table = try ArchiveReader.whole(ArchiveFiles.offsets, in: made, limit: limit)
+    let table = try ArchiveReader.whole(
+      ArchiveFiles.offsets, in: made, limit: ArchiveRepair.offsetsLimit)
     var reader = ByteReader(table)
     var leaves: [UInt8] = []
     var start: Int?

@@ -189,11 +189,15 @@ extension ArchiveRepair {
 
   // MARK: - Data points
 
+  /// Offsets of 2^32 points.
+  static let offsetsLimit = 8 << 32
+
   private func pointPieces(_ row: ObjectTable.Row) -> [Piece]? {
     // Encrypted points have no checksum of their own, and are told apart by their digest alone.
     guard seal.suite == 0,
-      let table = try? made.readWhole(ArchiveFiles.offsets, limit: row.byteCount + 8),
-      let leaves = try? made.readWhole(ArchiveFiles.tree(level: 0), limit: table.count * 4),
+      let table = try? made.readWhole(ArchiveFiles.offsets, limit: ArchiveRepair.offsetsLimit),
+      let leaves = try? made.readWhole(
+        ArchiveFiles.tree(level: 0), limit: ArchiveRepair.offsetsLimit * 4),
       table.count == (leaves.count / Digest.byteCount + 1) * 8
     else { return nil }
     var reader = ByteReader(table)

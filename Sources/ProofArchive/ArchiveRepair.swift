@@ -83,7 +83,9 @@ package final class ArchiveRepair {
   ) throws(ArchiveError) -> Report {
     var report = Report(seal: seal)
     // Small tables first: they say where the frames of large files stand.
-    let rows = table.rows.sorted { ArchiveRepair.turn($0.name) < ArchiveRepair.turn($1.name) }
+    let rows = table.rows.sorted {
+      (ArchiveRepair.turn($0.name), $0.name) < (ArchiveRepair.turn($1.name), $1.name)
+    }
     var outcomes: [String: File.Outcome] = [:]
     for (position, row) in rows.enumerated() {
       progress(Double(position) / Double(max(1, rows.count)))

@@ -4,7 +4,7 @@
 import Glibc
 
 /// What one parser does with one input; errors that it throws are its answer.
-typealias FuzzTarget = ([UInt8]) throws -> Void
+typealias FuzzTarget = @Sendable ([UInt8]) throws -> Void
 
 nonisolated(unsafe) private var target: FuzzTarget = { _ in }
 
@@ -19,7 +19,7 @@ public func initialize(
     exit(0)
   }
   guard let found = fuzzTargets[name] else {
-    fputs("fuzz: error: POL_FUZZ_TARGET is not a target; `list` shows them\n", stderr)
+    print("fuzz: error: POL_FUZZ_TARGET is not a target; `list` shows them")
     exit(64)
   }
   target = found

@@ -1,7 +1,8 @@
+import Glibc
+
 @testable import CheckpointFiles
 @testable import ChunkStorage
 @testable import Cryptography
-import Glibc
 @testable import MerkleTrees
 @testable import ProofArchive
 @testable import ProofPrimitives
@@ -36,10 +37,16 @@ private func checked(_ bytes: [UInt8]) -> [UInt8] {
 
 /// The bytes as a file, for readers that read files.
 private func withFile(_ bytes: [UInt8], _ body: (RandomAccessFile) throws -> Void) throws {
-  let descriptor = memfd_create("fuzz", 0)
+  // In memory, and gone with its name before it is read.
+  let path = "/dev/shm/pol-fuzz-\(getpid())"
+  let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
+  guard descriptor >= 0 else { fatalError("/dev/shm cannot be written") }
   defer { close(descriptor) }
-  _ = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-  try body(RandomAccessFile("/proc/self/fd/\(descriptor)", followsSymlinks: true))
+  let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+  guard count == bytes.count else { fatalError("/dev/shm is full") }
+  let file = try RandomAccessFile(path)
+  unlink(path)
+  try body(file)
 }
 
 let fuzzTargets: [String: FuzzTarget] = [

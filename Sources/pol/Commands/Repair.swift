@@ -1,5 +1,6 @@
 import ArgumentParser
 import ChunkStorage
+import Glibc
 import ProofArchive
 import ProofPrimitives
 
@@ -37,10 +38,29 @@ struct Repair: ParsableCommand {
 
   func validate() throws {
     guard from.isEmpty == salvage else { throw ValidationError("give --from or --salvage") }
-    let folders = ([damaged] + from).map { $0.hasSuffix("/") ? $0 : $0 + "/" }
-    guard !folders.contains(where: { (out + "/").hasPrefix($0) }) else {
+    let parent =
+      Repair.resolved(out.hasSuffix("/") ? "\(out).." : "\(out)/..") ?? Repair.parent(out)
+    let folders = ([damaged] + from).compactMap(Repair.resolved)
+    guard !folders.contains(where: { parent.hasPrefix($0) }) else {
       throw ValidationError("--out is a new folder outside of all copies")
     }
+  }
+
+  /// The real path of the folder that a new folder will stand in.
+  private static func parent(_ path: String) -> String {
+    var parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    while parts.last?.isEmpty == true { parts.removeLast() }
+    _ = parts.popLast()
+    let folder = parts.joined(separator: "/")
+    return resolved(folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder) ?? ""
+  }
+
+  /// With a slash at its end; nil for what is not there.
+  private static func resolved(_ path: String) -> String? {
+    guard let found = realpath(path, nil) else { return nil }
+    defer { free(found) }
+    let text = String(cString: found)
+    return text.hasSuffix("/") ? text : text + "/"
   }
 
   func run() throws {
