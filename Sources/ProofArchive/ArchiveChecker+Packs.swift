@@ -33,14 +33,30 @@ extension ArchiveChecker {
     }
     try PackScan.checkHeader(number, source)
     // The open pack of an unfinished archive: what a crash tore is cut when the training goes on.
-    if !hasIndex, !report.isSealed { return [] }
+    if !hasIndex, !report.isSealed {
+      if case .quick = depth { try openPack(number, byteCount: total, header) }
+      return []
+    }
     let index = try PackCatalog.index(number, source, rawLimit: rawLimit)
     try PackCatalog.comparePack(number, index.packByteCount, source)
+    // The frames of the drawn checkpoints were read with their chunks.
+    if case .subset = depth { return index.rows }
     let frames = try PackScan.allFrames(
       of: number, byteCount: total, in: source, header, rawLimit: rawLimit)
     guard frames == index.rows.map(\.byteCount) else {
       throw ArchiveError(.malformed, at: indexName, "its rows are not the frames of the pack")
     }
     return index.rows
+  }
+
+  private func openPack(
+    _ number: UInt32, byteCount total: Int, _ header: RecordsHeader
+  ) throws(ArchiveError) {
+    let frames = try PackScan.wholeFrames(of: number, in: source, header)
+    let end = PackIndex.packHeaderByteCount + frames.reduce(0, +)
+    guard end == total else {
+      throw ArchiveError(
+        .damaged, at: "\(ArchiveFiles.pack(number)), byte \(end)", "the frame here is not whole")
+    }
   }
 }

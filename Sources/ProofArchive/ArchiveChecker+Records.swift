@@ -19,6 +19,9 @@ struct RecordsPass {
   var previous: CheckpointRecord?
   var previousState: TrainingState?
 
+  /// Checkpoints whose chunks are read; nil for all.
+  var drawn: Set<Int>?
+
   var place: (Int) -> String { ArchiveReader.recordPlace }
 }
 
@@ -69,6 +72,7 @@ extension ArchiveChecker {
       }
     }
     let loader = loader(pass)
+    pass.drawn = draw(pass)
     if let index = pass.index {
       pass.previousHash = index.rows[0].hash
       arePlacesRight(
@@ -115,10 +119,8 @@ extension ArchiveChecker {
       guard pass.walk.offset > start, pass.previous != nil else {
         if let torn = report.findings.popLast()?.error {
           add(
-            ArchiveError(
-              torn.code, at: torn.place, torn.message,
-              remedy: "go on with the training, which cuts off what is torn"),
-            "checkpoint \(number), which was being written, is lost")
+            torn, "checkpoint \(number), which was being written, is lost",
+            next: "go on with the training, which cuts off what is torn")
         }
         return
       }
@@ -157,7 +159,11 @@ extension ArchiveChecker {
         try Envelope(
           parsing: frame.envelope[...], chunks: record.chunks, header: pass.walk.header)
       }
-      guard record.stateByteCount <= ArchiveChecker.assembledLimit else {
+      if let drawn = pass.drawn {
+        checker.report.sample?.allChunks += record.chunks.count
+        guard drawn.contains(number) else { return }
+      }
+      guard pass.drawn == nil, record.stateByteCount <= ArchiveChecker.assembledLimit else {
         try loader.check(record, envelope: envelope)
         checker.report.chunks += record.chunks.count
         try ArchiveChecker.checkIDs(record, envelope, pass, loader)

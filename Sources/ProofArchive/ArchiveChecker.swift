@@ -1,4 +1,4 @@
-internal import ChunkStorage
+package import ChunkStorage
 internal import ProofPrimitives
 
 /// Reads every byte of an archive and says what is damaged or false and what that costs
@@ -20,6 +20,10 @@ package struct ArchiveChecker {
     package internal(set) var chunks = 0
     package internal(set) var dataPoints = 0
     package internal(set) var bytes = 0
+    /// What was drawn, of a check that reads the chunks of some checkpoints.
+    package internal(set) var sample: Sample?
+    /// What this check did not look at, for people.
+    package internal(set) var omissions: [String] = []
     package var isWhole: Bool { findings.isEmpty }
   }
 
@@ -32,10 +36,25 @@ package struct ArchiveChecker {
 
   /// How much of an archive is read.
   package enum Depth: Sendable {
-    /// Everything that takes no key: seal, object table, lengths and checksums of all frames.
+    /// Everything that takes no key: seal, object table, digests of all files, checksums of all frames.
     case publicBytes
+    /// Seal, tables, lengths, and the checksum of every frame: takes no key, hashes and decodes no chunk.
+    case quick
+    /// All structure, and every chunk of some checkpoints.
+    ///
+    /// - Parameters:
+    ///   - share: Of the checkpoints, over 0 to 1; at least one is read.
+    ///   - seed: The same seed draws the same checkpoints of the same archive.
+    case subset(share: Double, seed: UInt64)
     /// All, and every digest.
     case everything
+
+    var takesKeys: Bool {
+      switch self {
+      case .publicBytes, .quick: false
+      case .subset, .everything: true
+      }
+    }
   }
 
   /// Checks the archive in a directory; `progress` is called with 0 to 1.
@@ -46,7 +65,20 @@ package struct ArchiveChecker {
     let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
     var checker = ArchiveChecker(
       path: path, source: source, access: access, depth: depth, progress: progress)
-    try checker.run()
+    try checker.run(try DirectoryListing.names(path))
+    checker.report.bytes = source.transfer.bytes
+    return checker.report
+  }
+
+  /// Checks a sealed archive on a server. Its files are those of the sealed table: what else stands
+  /// there is not known.
+  package static func check(
+    remote source: any ObjectSource, access: ArchiveAccess = .none, depth: Depth,
+    progress: @escaping (Double) -> Void = { _ in }
+  ) throws(ArchiveError) -> Report {
+    var checker = ArchiveChecker(
+      path: source.location, source: source, access: access, depth: depth, progress: progress)
+    try checker.run(nil)
     checker.report.bytes = source.transfer.bytes
     return checker.report
   }
@@ -62,9 +94,15 @@ package struct ArchiveChecker {
     self.progress = progress
   }
 
-  private mutating func run() throws(ArchiveError) {
-    let names = try DirectoryListing.names(path)
-    report.isSealed = names.contains(ArchiveFiles.seal)
+  /// - Parameter listed: What stands in the directory; nil where nobody can list.
+  private mutating func run(_ listed: [String]?) throws(ArchiveError) {
+    if let listed {
+      report.isSealed = listed.contains(ArchiveFiles.seal)
+    } else {
+      // Without a seal nothing says which files there are.
+      _ = try ArchiveReader.seal(in: source)
+      report.isSealed = true
+    }
     var seal: Seal?
     var index: RecordIndex?
     var keys: ArchiveKeys?
@@ -72,19 +110,34 @@ package struct ArchiveChecker {
       attempt("nothing in the archive can be verified") { checker throws(ArchiveError) in
         let found = try ArchiveReader.seal(in: checker.source)
         seal = found
-        guard checker.depth == .everything else { return }
+        guard checker.depth.takesKeys else { return }
         keys = try checker.access.keys(for: found)
         index = try ArchiveReader.index(checker.source, found, keys)
       }
     }
-    guard depth == .everything else {
-      try publicBytes(names, seal)
-      progress(1)
-      return
+    let names = names(listed, seal)
+    if !depth.takesKeys {
+      try framesOnly(names, isListed: listed != nil, seal)
+    } else {
+      var opening: OpeningRecord?
+      // Without the authenticated hashes no record can be told from a forged one.
+      if !report.isSealed || index != nil { opening = contents(names, seal, index, keys) }
+      objects(names, isListed: listed != nil, seal, opening)
     }
-    var opening: OpeningRecord?
-    // Without the authenticated hashes no record can be told from a forged one.
-    if !report.isSealed || index != nil { opening = contents(names, seal, index, keys) }
+    note(isListed: listed != nil)
+    progress(1)
+  }
+
+  /// On a server, the names that were sealed.
+  private mutating func names(_ listed: [String]?, _ seal: Seal?) -> [String] {
+    if let listed { return listed }
+    guard let seal, let table = try? ObjectTable.load(source, seal).table else { return [] }
+    return table.rows.map(\.name) + [ArchiveFiles.objects, ArchiveFiles.seal]
+  }
+
+  private mutating func objects(
+    _ names: [String], isListed: Bool, _ seal: Seal?, _ opening: OpeningRecord?
+  ) {
     if let seal {
       attempt("the published bytes cannot be compared") { checker throws(ArchiveError) in
         try checker.objects(names, seal, opening)
@@ -92,7 +145,6 @@ package struct ArchiveChecker {
     } else if !report.isSealed {
       unsealedNames(names, opening)
     }
-    progress(1)
   }
 
   /// Records, dataset and packs; gives record 0 when it could be read.
@@ -116,6 +168,7 @@ package struct ArchiveChecker {
     attempt("data points cannot be released to a verifier") { checker throws(ArchiveError) in
       let found = try checker.datasetLeaves(opening)
       leaves = found
+      if case .subset = checker.depth { return }
       checker.report.dataPoints = try checker.points(opening, leaves: found, keys)
     }
     if let keys, names.contains(ArchiveFiles.claims) {
@@ -134,24 +187,27 @@ package struct ArchiveChecker {
 
   /// What anybody can compare: the files with the seal, and each frame with its checksum, so that damage
   /// is found to the frame.
-  private mutating func publicBytes(_ names: [String], _ seal: Seal?) throws(ArchiveError) {
-    guard let seal else {
-      if !report.isSealed {
+  private mutating func framesOnly(
+    _ names: [String], isListed: Bool, _ seal: Seal?
+  ) throws(ArchiveError) {
+    if seal == nil {
+      if report.isSealed { return }
+      if case .publicBytes = depth {
         throw ArchiveError(
           .missing, at: "\(path)/\(ArchiveFiles.seal)",
           "without a seal there is nothing to compare the bytes with",
           remedy: "check an unfinished archive without --public")
       }
-      return
     }
     var header: RecordsHeader?
     attempt("no record can be read") { checker throws(ArchiveError) in
       header = try RecordsHeader.load(checker.source, seal: seal)
     }
-    if let header { packs(names, header, rawLimit: ChunkFrame.rawByteLimit) }
-    attempt("the published bytes cannot be compared") { checker throws(ArchiveError) in
-      try checker.objects(names, seal, nil)
+    if let header {
+      recordFrames(seal, header)
+      packs(names, header, rawLimit: ChunkFrame.rawByteLimit)
     }
+    objects(names, isListed: isListed, seal, nil)
   }
 
   mutating func attempt(
@@ -160,12 +216,23 @@ package struct ArchiveChecker {
     do throws(ArchiveError) { try body(&self) } catch { add(error, consequence) }
   }
 
-  mutating func add(_ error: ArchiveError, _ consequence: String) {
-    // Without a seal nothing was signed yet.
-    let error =
-      report.isSealed
-      ? error
-      : ArchiveError(error.code, at: error.place, error.message, remedy: error.remedy)
-    report.findings.append(Finding(error: error, consequence: consequence))
+  /// - Parameter next: What to do, where the error does not know and the check does.
+  mutating func add(_ error: ArchiveError, _ consequence: String, next: String? = nil) {
+    report.findings.append(
+      Finding(
+        error: ArchiveError(
+          error.code, at: error.place, error.message, remedy: next ?? remedy(error),
+          // Without a seal nothing was signed yet.
+          isSigned: error.isSigned && report.isSealed), consequence: consequence))
+  }
+
+  /// Damage is mended with another copy, where there can be one.
+  private func remedy(_ error: ArchiveError) -> String {
+    let mended: [ArchiveError.Code] = [.damaged, .missing, .malformed, .limit]
+    guard mended.contains(error.code), !error.isSigned else { return error.remedy }
+    let name = printable(path, limit: 1000)
+    return report.isSealed
+      ? "`pol repair \(name) --from COPY --out NEW` takes what is whole from another copy"
+      : "`pol repair \(name) --salvage --out NEW` keeps what is whole"
   }
 }

@@ -90,6 +90,12 @@ struct KeptPacks {
     }
   }
 
+  /// What the index of a pack is, by the pack and the records; nil for a pack that is not there.
+  func index(_ number: UInt32) throws(ArchiveError) -> PackIndex? {
+    guard let pack = packs[number] else { return nil }
+    return try keptIndex(number, pack)
+  }
+
   /// The first `keptCount` frames of a pack. A frame that no record names, which an append that did
   /// not end left, gets an id of its own from its place.
   private func keptIndex(_ number: UInt32, _ pack: Pack) throws(ArchiveError) -> PackIndex {

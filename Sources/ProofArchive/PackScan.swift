@@ -14,12 +14,13 @@ enum PackScan {
       total >= PackIndex.packHeaderByteCount
     else { return [] }
     try checkHeader(number, source)
+    var reader = ForwardReader(name, byteCount: total, in: source)
     var frames: [Int] = []
     var offset = PackIndex.packHeaderByteCount
     while offset < total, frames.count < PackIndex.frameLimit {
       do throws(ArchiveError) {
         frames.append(
-          try frame(number, offset, total, source, header, rawLimit: ChunkFrame.rawByteLimit))
+          try frame(offset, &reader, header, rawLimit: ChunkFrame.rawByteLimit))
       } catch {
         // An I/O error is thrown: what cannot be read is not the same as what is not there.
         if [.damaged, .malformed, .limit].contains(error.code) { break }
@@ -35,10 +36,11 @@ enum PackScan {
     of number: UInt32, byteCount total: Int, in source: any ObjectSource, _ header: RecordsHeader,
     rawLimit: Int
   ) throws(ArchiveError) -> [Int] {
+    var reader = ForwardReader(ArchiveFiles.pack(number), byteCount: total, in: source)
     var frames: [Int] = []
     var offset = PackIndex.packHeaderByteCount
     while offset < total {
-      let count = try frame(number, offset, total, source, header, rawLimit: rawLimit)
+      let count = try frame(offset, &reader, header, rawLimit: rawLimit)
       frames.append(count)
       offset += count
     }
@@ -57,15 +59,14 @@ enum PackScan {
 
   /// Length of the frame at `offset`, whose checksum is right.
   private static func frame(
-    _ number: UInt32, _ offset: Int, _ total: Int, _ source: any ObjectSource,
-    _ records: RecordsHeader, rawLimit: Int
+    _ offset: Int, _ reader: inout ForwardReader, _ records: RecordsHeader, rawLimit: Int
   ) throws(ArchiveError) -> Int {
-    let name = ArchiveFiles.pack(number)
-    let place = "\(name), byte \(offset)"
+    let place = "\(reader.name), byte \(offset)"
+    let total = reader.byteCount
     guard total - offset >= ChunkFrame.headerByteCount else {
       throw ArchiveError(.damaged, at: place, "a frame is cut in its header")
     }
-    let header = try source.bytes(of: name, offset..<offset + ChunkFrame.headerByteCount)
+    let header = try reader.bytes(offset..<offset + ChunkFrame.headerByteCount)
     let count = try storing { () throws(StorageError) in
       try ChunkFrame.frameByteCount(
         header: header, rawLimit: rawLimit, tagByteCount: records.tagByteCount, at: place)
@@ -73,7 +74,7 @@ enum PackScan {
     guard count <= total - offset else {
       throw ArchiveError(.damaged, at: place, "a frame is cut")
     }
-    let bytes = try source.bytes(of: name, offset..<offset + count)
+    let bytes = try reader.bytes(offset..<offset + count)
     _ = try storing { () throws(StorageError) in
       try ChunkFrame.parse(
         bytes[...], rawLimit: rawLimit, tagByteCount: records.tagByteCount, at: place)

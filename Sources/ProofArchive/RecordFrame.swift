@@ -92,7 +92,8 @@ struct RecordFrame {
     }
   }
 
-  private static func checked(
+  /// Lengths, checksum, magic and reserved fields of one whole frame, as it is stored.
+  static func checked(
     _ frame: [UInt8], isEncrypted: Bool
   ) throws(ParsingError) -> Header {
     let header = try Header(frame)

@@ -225,6 +225,11 @@ package struct ObjectTable: Equatable, Sendable {
     table: ObjectTable, byteCount: Int
   ) {
     let bytes = try ArchiveReader.whole(ArchiveFiles.objects, in: source, limit: byteLimit)
+    return (try parse(bytes, seal), bytes.count)
+  }
+
+  /// The table of a sealed archive, against its seal.
+  static func parse(_ bytes: [UInt8], _ seal: Seal) throws(ArchiveError) -> ObjectTable {
     let raw = try parsing(ArchiveFiles.objects) { () throws(ParsingError) in
       try rawRows(bytes, root: seal.objectRoot)
     }
@@ -234,6 +239,6 @@ package struct ObjectTable: Equatable, Sendable {
     guard table.rows.count == seal.objectCount else {
       throw ArchiveReader.falseSeal("the object count is not that of the object table")
     }
-    return (table, bytes.count)
+    return table
   }
 }

@@ -5,37 +5,83 @@ import ProofPrimitives
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Read every byte of an archive and say what is damaged.",
+    abstract: "Read an archive and say what is damaged.",
     discussion: """
-      Bytes are compared with digests; whether what they say is true is for `pol verify`. Exit \
-      status 0 when the archive is whole, 1 when it is not.
+      Bytes are compared with digests; whether what they say is true is for `pol verify`. Without an \
+      option every byte is read and every chunk decoded. --quick, --subset and --public read less, \
+      say what they left out, and also take the URL of a sealed archive. Exit status 0 when what was \
+      read is whole, 1 when it is not.
 
-      Example:
+      Examples:
         pol check run.pol
+        pol check run.pol --quick
+        pol check https://example.org/run.pol --subset 5%
         pol check run.pol --public
       """)
 
-  @Argument(help: "Folder of the archive.")
+  @Argument(help: "Archive, as a folder or, of a shorter check, a URL (http, https, s3).")
   var archive: String
   @Flag(help: "Only what takes no key: the published bytes against the seal.")
   var `public` = false
+  @Flag(help: "Checksums, lengths and tables, at the speed of reading; takes no key.")
+  var quick = false
+  @Option(
+    help: ArgumentHelp(
+      "All structure, and the chunks of this share of the checkpoints, such as 5%.",
+      valueName: "percent"))
+  var subset: String?
+  @Option(help: "Draws the same checkpoints again, for --subset.")
+  var seed: UInt64?
   @OptionGroup var accessOptions: AccessOptions
   @OptionGroup var reporting: Reporting
 
   /// One damaged file may cost every checkpoint; a person reads the first few.
   private static let shownLimit = 12
 
+  func validate() throws {
+    guard [quick, `public`, subset != nil].count(where: { $0 }) <= 1 else {
+      throw ValidationError("give one of --quick, --subset and --public")
+    }
+    guard seed == nil || subset != nil else { throw ValidationError("--seed goes with --subset") }
+    _ = try depth()
+  }
+
+  private func depth() throws -> ArchiveChecker.Depth {
+    if `public` { return .publicBytes }
+    if quick { return .quick }
+    guard let subset else { return .everything }
+    let number = subset.hasSuffix("%") ? subset.dropLast() : subset[...]
+    guard let percent = Double(number), percent > 0, percent <= 100 else {
+      throw ValidationError("--subset is over 0% and at most 100%")
+    }
+    return .subset(share: percent / 100, seed: seed ?? UInt64.random(in: 0...UInt64.max))
+  }
+
+  private func check(
+    _ progress: @escaping (Double) -> Void
+  ) throws -> ArchiveChecker.Report {
+    let access = try accessOptions.access()
+    let depth = try depth()
+    let source = try openObjectSource(archive)
+    guard !(source is DirectoryObjectSource) else {
+      return try ArchiveChecker.check(archive, access: access, depth: depth, progress: progress)
+    }
+    if case .everything = depth {
+      throw CommandFailure(
+        code: "io", place: printable(archive),
+        message: "this check reads every byte, from a folder",
+        remedy:
+          "copy the archive here first with `pol pull`, or check it where it is with --quick, "
+          + "--subset or --public")
+    }
+    return try ArchiveChecker.check(
+      remote: source, access: access, depth: depth, progress: progress)
+  }
+
   func run() throws {
     try reporting.run { output in
-      guard !["http://", "https://", "s3://"].contains(where: archive.hasPrefix) else {
-        throw CommandFailure(
-          code: "io", place: printable(archive), message: "a check reads every byte, from a folder",
-          remedy: "copy the archive here first with `pol pull`; `pol verify` reads from a URL")
-      }
       let progress = ProgressBar("checking")
-      let report = try ArchiveChecker.check(
-        archive, access: accessOptions.access(), depth: `public` ? .publicBytes : .everything
-      ) { progress.show($0) }
+      let report = try check { progress.show($0) }
       progress.finish()
       for finding in report.findings.prefix(Check.shownLimit) {
         let error = finding.error
@@ -48,7 +94,7 @@ struct Check: ParsableCommand {
       if count > Check.shownLimit {
         output.line("and \(count - Check.shownLimit) more findings; --json lists them all")
       }
-      output.rows([
+      var rows = [
         ("archive", printable(archive)),
         ("state", report.isSealed ? "sealed" : "not sealed"),
         (
@@ -56,19 +102,47 @@ struct Check: ParsableCommand {
           "\(report.records) checkpoints, \(report.chunks) chunks, \(report.dataPoints) points, "
             + byteText(report.bytes)
         ),
-        ("result", report.isWhole ? "whole" : "\(count) finding\(count == 1 ? "" : "s")"),
-      ])
+      ]
+      if let sample = report.sample { rows.append(("sample", text(sample, report))) }
+      for omission in report.omissions { rows.append(("not read", omission)) }
+      rows.append(("result", result(report)))
+      output.rows(rows)
       output.document("pol-check/1", members(report))
       return report.isWhole ? 0 : 1
     }
   }
 
+  private func text(_ sample: ArchiveChecker.Sample, _ report: ArchiveChecker.Report) -> String {
+    "chunks of \(sample.checkpoints.count) of \(sample.allCheckpoints) checkpoints, "
+      + "\(report.chunks) of \(sample.allChunks) chunks, seed \(sample.seed)"
+  }
+
+  private func result(_ report: ArchiveChecker.Report) -> String {
+    let count = report.findings.count
+    guard report.isWhole else { return "\(count) finding\(count == 1 ? "" : "s")" }
+    return report.omissions.isEmpty ? "whole" : "whole as far as it was read"
+  }
+
   private func members(_ report: ArchiveChecker.Report) -> [(String, JSONValue)] {
-    [
+    var members: [(String, JSONValue)] = [
       ("archive", .string(archive)), ("whole", .bool(report.isWhole)),
       ("sealed", .bool(report.isSealed)), ("checkpoints", .int(report.records)),
       ("chunks", .int(report.chunks)), ("dataPoints", .int(report.dataPoints)),
       ("bytes", .int(report.bytes)),
+    ]
+    if let sample = report.sample {
+      members.append(
+        (
+          "sample",
+          .map([
+            ("seed", .string("\(sample.seed)")),
+            ("checkpoints", .array(sample.checkpoints.map { .int($0) })),
+            ("ofCheckpoints", .int(sample.allCheckpoints)), ("ofChunks", .int(sample.allChunks)),
+          ])
+        ))
+    }
+    return members + [
+      ("notRead", .array(report.omissions.map { .string($0) })),
       (
         "findings",
         .array(

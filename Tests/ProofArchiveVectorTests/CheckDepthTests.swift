@@ -1,0 +1,126 @@
+internal import ChunkStorage
+internal import Foundation
+internal import ProofArchive
+internal import ProofPrimitives
+internal import ProofTestSupport
+internal import Testing
+
+/// Changes one byte of a file; `fromEnd` counts from behind.
+private func flip(_ path: String, _ offset: Int) throws {
+  let place = URL(fileURLWithPath: path)
+  var bytes = Array(try Data(contentsOf: place))
+  bytes[offset < 0 ? bytes.count + offset : offset] ^= 1
+  try Data(bytes).write(to: place)
+}
+
+@Suite("What each depth of a check finds (archive.md §9)") struct CheckDepthTests {
+  private static let subset = ArchiveChecker.Depth.subset(share: 0.3, seed: 7)
+
+  private func codes(
+    _ path: String, _ depth: ArchiveChecker.Depth, _ access: ArchiveAccess = .none
+  ) throws -> [String] {
+    try ArchiveChecker.check(path, access: access, depth: depth).findings.map {
+      "\($0.error.code) \(fileName(of: $0.error, in: path))"
+    }
+  }
+
+  @Test(
+    "a valid archive is whole at every depth, and a short check says what it left out",
+    arguments: ArchiveVectorTests.names)
+  func whole(name: String) throws {
+    let path = try TestVectors.path("archive/valid/\(name).pol")
+    let access = try ExpectedArchive(name).access
+    for depth in [.quick, .publicBytes, Self.subset] {
+      let report = try ArchiveChecker.check(path, access: access, depth: depth)
+      #expect(report.findings.map(\.error.description) == [])
+      #expect(!report.omissions.isEmpty)
+    }
+    let deep = try ArchiveChecker.check(path, access: access)
+    #expect(deep.omissions.isEmpty)
+    let quick = try ArchiveChecker.check(path, depth: .quick)
+    #expect(quick.chunks == 0)
+    #expect(quick.records == deep.records)
+    let subset = try ArchiveChecker.check(path, access: access, depth: Self.subset)
+    let sample = try #require(subset.sample)
+    #expect(sample.allCheckpoints == deep.records)
+    #expect(sample.allChunks == deep.chunks)
+    #expect(sample.checkpoints.count == max(1, Int((0.3 * Double(deep.records)).rounded(.up))))
+    #expect(subset.chunks <= sample.allChunks)
+  }
+
+  @Test(
+    "a byte of any file is found by a quick check, at its file",
+    arguments: ["minimal", "encrypted"])
+  func quick(name: String) throws {
+    try withVectorArchive(name) { path in
+      for file in try FileManager.default.subpathsOfDirectory(atPath: path).sorted() {
+        var isFolder: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: "\(path)/\(file)", isDirectory: &isFolder)
+        guard !isFolder.boolValue, file != "objects", file != "seal" else { continue }
+        try flip("\(path)/\(file)", -1)
+        let found = try codes(path, .quick)
+        #expect(found.contains("damaged \(file)"), "\(file): \(found)")
+        try flip("\(path)/\(file)", -1)
+      }
+      #expect(try codes(path, .quick) == [])
+    }
+  }
+
+  @Test("a frame of records that is damaged is named, and those after it are read")
+  func records() throws {
+    try withVectorArchive("rich") { path in
+      let whole = try ArchiveChecker.check(path, depth: .quick).records
+      let reader = try ArchiveReader(DirectoryObjectSource(path))
+      let row = reader.index.rows[2]
+      try flip("\(path)/records", row.offset + 70)
+      let report = try ArchiveChecker.check(path, depth: .quick)
+      let finding = try #require(report.findings.first)
+      #expect(finding.error.place.hasPrefix("records, byte \(row.offset)"))
+      #expect(finding.consequence.contains("checkpoint 2"))
+      #expect(finding.error.remedy.contains("pol repair"))
+      #expect(report.records == whole - 1)
+    }
+  }
+
+  @Test("a chunk is found by a subset if its checkpoint is drawn, and the seed draws again")
+  func drawn() throws {
+    try withVectorArchive("rich") { path in
+      let all = try ArchiveChecker.check(path, depth: .subset(share: 1, seed: 1))
+      let last = try #require(all.sample?.checkpoints.last)
+      // The last frame of the last pack belongs to the last checkpoint.
+      let packs = try FileManager.default.contentsOfDirectory(atPath: "\(path)/packs").sorted()
+      let pack = try #require(packs.last { $0.hasSuffix(".pack") })
+      try flip("\(path)/packs/\(pack)", -1)
+      var found = 0
+      for seed in UInt64(0)..<12 {
+        let depth = ArchiveChecker.Depth.subset(share: 0.2, seed: seed)
+        let report = try ArchiveChecker.check(path, depth: depth)
+        let sample = try #require(report.sample)
+        #expect(
+          try ArchiveChecker.check(path, depth: depth).sample?.checkpoints == sample.checkpoints)
+        if sample.checkpoints.contains(last) {
+          #expect(!report.isWhole)
+          found += 1
+        }
+      }
+      #expect(found > 0)
+    }
+  }
+
+  @Test("a sealed archive is checked where a server has it") func remote() throws {
+    guard NginxServer.program != nil else { return }
+    try withVectorArchive("minimal") { path in
+      let server = try NginxServer(serving: path)
+      let source = try openObjectSource(server.url)
+      for depth in [.quick, .publicBytes, Self.subset] {
+        let report = try ArchiveChecker.check(remote: source, depth: depth)
+        #expect(report.findings.map(\.error.description) == [])
+        #expect(report.omissions.contains { $0.contains("not listed") })
+      }
+      try FileManager.default.removeItem(atPath: "\(path)/dataset/offsets")
+      let report = try ArchiveChecker.check(remote: source, depth: .quick)
+      #expect(report.findings.map(\.error.code) == [.missing])
+      withExtendedLifetime(server) {}
+    }
+  }
+}
