@@ -1,8 +1,6 @@
 internal import ChunkStorage
 internal import Cryptography
-internal import Dispatch
 internal import ProofPrimitives
-internal import Synchronization
 
 /// What became of one chunk before it is stored.
 struct EncodedChunk: Sendable {
@@ -96,7 +94,7 @@ final class ChunkPipeline: @unchecked Sendable {
       var failure: ArchiveError?
       let draining = waiting
       // Item 0 hands the window before over; the others encode one chunk each.
-      perform(1 + window.count) { item, worker in
+      performTogether(1 + window.count, workers: workers.count) { item, worker in
         if item == 0 {
           do throws(ArchiveError) {
             for slot in draining {
@@ -117,30 +115,6 @@ final class ChunkPipeline: @unchecked Sendable {
       start += window.count
       parity = 1 - parity
     }
-  }
-
-  /// Calls `body` once with each item, on as many threads as there are workers.
-  private func perform(_ count: Int, _ body: (Int, Int) -> Void) {
-    guard workers.count > 1, count > 1 else {
-      for item in 0..<count { body(item, 0) }
-      return
-    }
-    let next = Atomic(0)
-    withoutActuallyEscaping(body) { body in
-      let shared = Shared(body: body)
-      DispatchQueue.concurrentPerform(iterations: workers.count) { worker in
-        while true {
-          let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard item < count else { return }
-          shared.body(item, worker)
-        }
-      }
-    }
-  }
-
-  /// `@unchecked Sendable`: `body` touches only what belongs to its item and its worker.
-  private struct Shared: @unchecked Sendable {
-    let body: (Int, Int) -> Void
   }
 
   private func encode(
@@ -202,22 +176,9 @@ final class ChunkPipeline: @unchecked Sendable {
     guard let best else {
       throw ArchiveError(.malformed, at: "chunk \(chunk)", "there is nothing to store")
     }
-    var payload = best.payload
-    var sealed: SealedObject?
-    if let sealer = worker.sealer {
-      let shape = ObjectShape.chunk(
-        codec: best.codec.rawValue, parameter: best.parameter,
-        rawByteCount: UInt32(best.rawByteCount))
-      let made = sealer.cipher.seal(payload[...], shape, with: sealer.key)
-      payload = made.bytes
-      sealed = made
-    }
-    let frame = ChunkFrame.bytes(
-      codec: best.codec, parameter: best.parameter, rawByteCount: best.rawByteCount,
-      storedPayload: payload)
+    let framed = ChunkFramer(archiveID: archiveID, sealer: worker.sealer).frame(best, digest)
     return EncodedChunk(
-      chunk: chunk, digest: digest,
-      storedID: sealed?.id ?? PackWriter.storedID(of: digest, in: archiveID), key: sealed?.key,
-      known: nil, frame: frame, isDelta: best.codec.isDelta, trials: trials)
+      chunk: chunk, digest: digest, storedID: framed.storedID, key: framed.key, known: nil,
+      frame: framed.bytes, isDelta: framed.isDelta, trials: trials)
   }
 }
