@@ -22,7 +22,7 @@ struct Pol: ParsableCommand {
     subcommands: [
       Keygen.self, Train.self, Record.self, SealCommand.self, GrantCommand.self, Publish.self,
       Lookup.self, Verify.self, Inspect.self, Check.self, Import.self, Export.self, Convert.self,
-      Push.self, Pull.self, LedgerCommand.self, Execute.self,
+      Push.self, Pull.self, Repack.self, LedgerCommand.self, Execute.self,
     ])
 
   static func main() {
