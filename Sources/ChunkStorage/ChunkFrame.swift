@@ -68,6 +68,19 @@ package enum ChunkFrame {
     return headerByteCount + header.payloadByteCount
   }
 
+  /// What a header says of its frame. Nothing of it is checked: that takes the payload.
+  package struct Heading: Sendable {
+    package let codec: UInt8
+    package let rawByteCount: Int
+
+    /// - Parameter bytes: The header, 16 bytes.
+    package init(_ bytes: [UInt8], at place: String) throws(StorageError) {
+      let header = try Header(bytes, at: place)
+      codec = header.codec
+      rawByteCount = header.rawByteCount
+    }
+  }
+
   /// The content of one whole frame.
   ///
   /// The checksum is compared before anything that it covers is believed (`spec/archive.md` §8).

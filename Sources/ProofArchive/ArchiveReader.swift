@@ -298,7 +298,7 @@ package final class ArchiveReader {
   }
 
   /// The object table, checked against the seal; fetched once.
-  private func objectTable() throws(ArchiveError) -> ObjectTable {
+  func objectTable() throws(ArchiveError) -> ObjectTable {
     if let objects { return objects }
     guard let seal else {
       throw ArchiveError(.missing, at: ArchiveFiles.seal, "the archive is not sealed")

@@ -14,18 +14,13 @@ extension ArchiveWriter {
   package func seal(
     with key: SigningKey, claims: JSONValue? = nil
   ) throws(ArchiveError) -> Seal {
-    guard key.verifyingKey == opening.proverKey else {
-      throw ArchiveError(
-        .malformed, at: path, "the key is not the one that record 0 names",
-        remedy: "seal with the key the run was prepared with")
-    }
-    guard let last, let finalRow = rows.last else {
+    try ArchiveSealing.check(key, opening, at: path)
+    guard let last else {
       throw ArchiveError(
         .malformed, at: path, "there is no checkpoint to seal", remedy: "train first")
     }
     try sync()
     let model = try loader().modelDigest(of: last.record, envelope: last.envelope)
-    let normsTable = NormsTable(rows: norms).encoded
     try storing { () throws(StorageError) in
       try packs.close()
       if let claims {
@@ -33,6 +28,38 @@ extension ArchiveWriter {
         try DurableFile.write(
           sealer?.file(bytes, .claims) ?? bytes, to: "\(path)/\(ArchiveFiles.claims)")
       }
+    }
+    return try ArchiveSealing(
+      path: path, opening: opening, rows: rows, norms: norms, modelDigest: model, sealer: sealer
+    ).write(with: key)
+  }
+}
+
+/// The last things that are written, when all packs are closed and every other file is durable.
+struct ArchiveSealing {
+  let path: String
+  let opening: OpeningRecord
+  /// Of all records, at least two.
+  let rows: [RecordIndex.Row]
+  let norms: [NormsTable.Row]
+  let modelDigest: Digest
+  /// Nil for an archive that is not encrypted.
+  let sealer: ArchiveSealer?
+
+  static func check(
+    _ key: SigningKey, _ opening: OpeningRecord, at path: String
+  ) throws(ArchiveError) {
+    guard key.verifyingKey == opening.proverKey else {
+      throw ArchiveError(
+        .malformed, at: path, "the key is not the one that record 0 names",
+        remedy: "seal with the key the run was prepared with")
+    }
+  }
+
+  /// Tables, each durable; object table; the seal last, by rename.
+  func write(with key: SigningKey) throws(ArchiveError) -> Seal {
+    let normsTable = NormsTable(rows: norms).encoded
+    try storing { () throws(StorageError) in
       let index = RecordIndex(rows: rows).encoded
       try DurableFile.write(
         sealer?.file(index, .recordIndex) ?? index, to: "\(path)/\(ArchiveFiles.recordIndex)")
@@ -47,9 +74,9 @@ extension ArchiveWriter {
     do throws(CryptographyError) {
       seal = try Seal(
         archiveID: opening.archiveID, archiveRoot: RecordIndex.root(ofHashes: rows.map(\.hash)),
-        recordCount: rows.count, stepCount: lastStep, modelDigest: model,
+        recordCount: rows.count, stepCount: rows.last?.step ?? 0, modelDigest: modelDigest,
         objectRoot: objects.root, objectCount: objects.rows.count,
-        normsDigest: NormsTable.digest(normsTable), finalRecord: finalRow.hash,
+        normsDigest: NormsTable.digest(normsTable), finalRecord: rows.last?.hash ?? .zero,
         encryptedWith: sealer?.key, signedBy: key)
     } catch {
       throw ArchiveError(.io, at: path, error.message, remedy: error.remedy)

@@ -16,11 +16,8 @@ final class CheckpointMemory: ChunkMemory {
   private let chunkByteCount: Int
   private let usesDeltas: Bool
   private let scratch: ScratchFile
-  private var layout: ChunkLayout?
   private var chunks: [Chunk] = []
-  private var groups: [ChunkGroup] = []
-  private var groupNumbers: [UInt32] = []
-  private var slotCount = 0
+  private var groups = ChunkGroups()
   private var known = KnownChunks()
 
   // Collected while threads read what stands above; taken over at the barrier.
@@ -36,7 +33,7 @@ final class CheckpointMemory: ChunkMemory {
 
   // MARK: Asked by the pipeline
 
-  func group(of chunk: Int) -> ChunkGroup { groups[Int(groupNumbers[chunk])] }
+  func group(of chunk: Int) -> ChunkGroup { groups.group(of: chunk) }
 
   func stored(_ digest: Digest, at chunk: Int) -> StoredChunk? {
     if chunks[chunk].digest == digest, let stored = chunks[chunk].stored { return stored }
@@ -56,43 +53,13 @@ final class CheckpointMemory: ChunkMemory {
 
   /// Prepares for a checkpoint with this layout; groups that stay keep what was learned of them.
   func begin(_ layout: ChunkLayout) {
-    if self.layout?.specs != layout.specs { take(layout) }
-    storedByteCounts = Array(repeating: 0, count: groups.count)
-    trials = Array(repeating: [], count: groups.count)
+    if let origins = groups.take(layout) {
+      let before = chunks
+      chunks = origins.map { $0.map { before[$0] } ?? Chunk() }
+    }
+    storedByteCounts = Array(repeating: 0, count: groups.all.count)
+    trials = Array(repeating: [], count: groups.all.count)
     changed = []
-  }
-
-  private func take(_ layout: ChunkLayout) {
-    var earlier: [GroupName: ChunkGroup] = [:]
-    if let old = self.layout {
-      for group in groups { earlier[GroupName(old, group.chunks)] = group }
-    }
-    let before = chunks
-    chunks = Array(repeating: Chunk(), count: layout.chunks.count)
-    groupNumbers = Array(repeating: 0, count: layout.chunks.count)
-    groups = []
-    for range in layout.groups {
-      let element = layout.element(ofChunk: range.lowerBound)
-      if let old = earlier[GroupName(layout, range)] {
-        for (new, last) in zip(range, old.chunks) { chunks[new] = before[last] }
-        groups.append(ChunkGroup(old, chunks: range))
-      } else {
-        groups.append(ChunkGroup(element: element, chunks: range, firstSlot: slotCount))
-        slotCount += range.count
-      }
-      for chunk in range { groupNumbers[chunk] = UInt32(groups.count - 1) }
-    }
-    self.layout = layout
-  }
-
-  /// What the group holds: the same tensors of the same sizes, wherever they stand.
-  private struct GroupName: Hashable {
-    let specs: [TensorSpec]
-    init(_ layout: ChunkLayout, _ range: Range<Int>) {
-      var tensors = Set<Int>()
-      for chunk in range { for piece in layout.chunks[chunk] { tensors.insert(piece.tensor) } }
-      specs = tensors.sorted().map { layout.specs[$0] }
-    }
   }
 
   /// Takes note of a chunk that now stands in a pack.
@@ -104,9 +71,9 @@ final class CheckpointMemory: ChunkMemory {
     var value = chunks[made.chunk]
     value.digest = made.digest
     value.stored = place
-    let number = Int(groupNumbers[made.chunk])
+    let number = groups.number(of: made.chunk)
     // A chunk that is itself a delta cannot be gone against: its old key frame stays.
-    if usesDeltas, groups[number].plan == .key, place.ancestors.isEmpty {
+    if usesDeltas, groups.all[number].plan == .key, place.ancestors.isEmpty {
       value.key = place.frame
       if frameByteCount > 0 { value.keyByteCount = frameByteCount }
       let offset = offset(of: made.chunk, isKey: true)
@@ -129,17 +96,13 @@ final class CheckpointMemory: ChunkMemory {
     changed = []
   }
 
-  func finish() {
-    for number in groups.indices {
-      groups[number].finish(stored: storedByteCounts[number], trials: trials[number])
-    }
-  }
+  func finish() { groups.finish(stored: storedByteCounts, trials: trials) }
 
   /// After a checkpoint that failed, or on reopening: key frames are not at hand.
   func forgetKeys() {
     settle()
     for position in chunks.indices { chunks[position].key = nil }
-    for number in groups.indices { groups[number].forgetKey() }
+    groups.forgetKeys()
   }
 
   func remember(_ chunks: [(digest: Digest, stored: StoredChunk)]) {
@@ -178,8 +141,6 @@ final class CheckpointMemory: ChunkMemory {
 
   /// Each chunk has two slots in the scratch file: its key frame, and its last content.
   private func offset(of chunk: Int, isKey: Bool) -> Int {
-    let group = groups[Int(groupNumbers[chunk])]
-    let slot = group.firstSlot + chunk - group.chunks.lowerBound
-    return (slot * 2 + (isKey ? 0 : 1)) * chunkByteCount
+    (groups.slot(of: chunk) * 2 + (isKey ? 0 : 1)) * chunkByteCount
   }
 }

@@ -14,6 +14,8 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
   private let envelope: Envelope
   private let loader: ChunkLoader
   private let chunkByteCount: Int
+  /// Chunks that will be asked for; nil for all. No other is read ahead.
+  private let expected: [Bool]?
   private let cache = Mutex(Cache())
 
   private struct Cache {
@@ -28,8 +30,10 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
   private static let heldByteCount = 24 << 20
 
   init(
-    _ record: CheckpointRecord, _ envelope: Envelope, _ loader: ChunkLoader, chunkByteCount: Int
+    _ record: CheckpointRecord, _ envelope: Envelope, _ loader: ChunkLoader, chunkByteCount: Int,
+    expected: [Bool]? = nil
   ) {
+    self.expected = expected
     self.record = record
     self.envelope = envelope
     self.loader = loader
@@ -64,12 +68,14 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
   private func raw(
     _ chunk: Int, upTo last: Int, _ cache: inout Cache
   ) throws(ArchiveError) -> [UInt8] {
-    defer { cache.next = chunk + 1 }
+    defer { cache.next = following(chunk) }
     if let known = cache.raw[chunk] { return known }
     let ahead = max(1, CheckpointStateSource.readAheadByteCount / chunkByteCount)
     // Who reads on from where the last read ended will go on.
     let end = cache.next == chunk ? chunk + ahead : min(last + 1, chunk + ahead)
-    let wanted = (chunk..<min(end, record.chunks.count)).filter { cache.raw[$0] == nil }
+    let wanted = (chunk..<min(end, record.chunks.count)).filter {
+      cache.raw[$0] == nil && ($0 <= last || expected?[$0] ?? true)
+    }
     var loaded: [(Int, [UInt8])] = []
     try loader.forEach(
       wanted, of: record, envelope: envelope, window: CheckpointStateSource.readAheadByteCount
@@ -86,6 +92,11 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
         "chunk \(chunk) is not there")
     }
     return found
+  }
+
+  private func following(_ chunk: Int) -> Int {
+    guard let expected else { return chunk + 1 }
+    return expected[(chunk + 1)...].firstIndex(of: true) ?? chunk + 1
   }
 }
 

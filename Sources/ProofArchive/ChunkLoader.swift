@@ -15,11 +15,11 @@ final class ChunkLoader {
     static let assembling = 256 << 20
   }
 
-  private let source: any ObjectSource
+  let source: any ObjectSource
   private let rawLimit: Int
   private let header: RecordsHeader
   private let keys: ArchiveKeys?
-  private let catalog: PackCatalog
+  let catalog: PackCatalog
   private let decoder = ChunkDecoder()
   /// Raw key frames that were decoded last: checkpoints of one period share them.
   private var keyFrames: [Envelope.Place: [UInt8]] = [:]

@@ -1,8 +1,6 @@
 internal import ChunkStorage
 internal import Cryptography
-internal import Dispatch
 internal import ProofPrimitives
-internal import Synchronization
 
 /// What became of one chunk before it is stored.
 struct EncodedChunk: Sendable {
@@ -120,7 +118,7 @@ final class ChunkPipeline: @unchecked Sendable {
       var failure: ArchiveError?
       let draining = waiting
       // Item 0 hands the window before over; the others encode one chunk each.
-      perform(1 + window.count) { item, worker in
+      performTogether(1 + window.count, workers: workers.count) { item, worker in
         if item == 0 {
           do throws(ArchiveError) {
             for slot in draining {
@@ -144,30 +142,6 @@ final class ChunkPipeline: @unchecked Sendable {
       start += window.count
       parity = 1 - parity
     }
-  }
-
-  /// Calls `body` once with each item, on as many threads as there are workers.
-  private func perform(_ count: Int, _ body: (Int, Int) -> Void) {
-    guard workers.count > 1, count > 1 else {
-      for item in 0..<count { body(item, 0) }
-      return
-    }
-    let next = Atomic(0)
-    withoutActuallyEscaping(body) { body in
-      let shared = Shared(body: body)
-      DispatchQueue.concurrentPerform(iterations: workers.count) { worker in
-        while true {
-          let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard item < count else { return }
-          shared.body(item, worker)
-        }
-      }
-    }
-  }
-
-  /// `@unchecked Sendable`: `body` touches only what belongs to its item and its worker.
-  private struct Shared: @unchecked Sendable {
-    let body: (Int, Int) -> Void
   }
 
   private func encode(

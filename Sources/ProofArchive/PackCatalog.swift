@@ -57,6 +57,11 @@ final class PackCatalog {
     return index.rows[Int(place.frame)]
   }
 
+  /// Lengths of the frames of a pack that is loaded, in order of place.
+  func frameByteCounts(ofPack number: UInt32) -> [Int] {
+    (open[number] ?? closed[number])?.rows.map(\.byteCount) ?? []
+  }
+
   /// The index of one pack as it stands in its file.
   static func index(
     _ number: UInt32, _ source: any ObjectSource, rawLimit: Int = ChunkFrame.rawByteLimit

@@ -17,6 +17,9 @@ final class PackWriter {
   private var file: AppendFile
   private var frames: [(storedID: Digest, byteCount: Int)]
   private var byteCount: Int
+  /// Of an encrypted archive, by id; bounded like `KnownChunks`.
+  private var places: [Digest: Envelope.Place] = [:]
+  private var olderPlaces: [Digest: Envelope.Place] = [:]
 
   static func header(_ number: UInt32) -> [UInt8] {
     var writer = ByteWriter()
@@ -50,6 +53,18 @@ final class PackWriter {
     self.frames = frames
     file = try PackWriter.open(folder, number)
     byteCount = try file.byteCount
+    for (position, frame) in frames.enumerated() {
+      remember(frame.storedID, Envelope.Place(pack: number, frame: UInt32(position)))
+    }
+  }
+
+  private func remember(_ id: Digest, _ place: Envelope.Place) {
+    guard isEncrypted else { return }
+    if places.count >= PackWriter.targetFrameCount {
+      olderPlaces = places
+      places = [:]
+    }
+    places[id] = place
   }
 
   private static func open(_ folder: String, _ number: UInt32) throws(StorageError) -> AppendFile {
@@ -59,9 +74,16 @@ final class PackWriter {
   }
 
   /// Appends one frame and says where it stands.
+  ///
+  /// An encrypted frame is named by what it holds. Two chunks that differ from their parents by the same
+  /// have one frame, which may stand already: an id stands once.
   func append(
     _ frame: UnsafeRawBufferPointer, storedID: Digest
   ) throws(StorageError) -> Envelope.Place {
+    if isEncrypted, let known = places[storedID] ?? olderPlaces[storedID] {
+      remember(storedID, known)
+      return known
+    }
     if byteCount >= PackWriter.targetByteCount || frames.count >= PackWriter.targetFrameCount {
       try close()
       let next = try PackWriter.open(folder, number + 1)
@@ -73,7 +95,18 @@ final class PackWriter {
     try file.append(frame)
     byteCount += frame.count
     frames.append((storedID, frame.count))
-    return Envelope.Place(pack: number, frame: UInt32(frames.count - 1))
+    let place = Envelope.Place(pack: number, frame: UInt32(frames.count - 1))
+    remember(storedID, place)
+    return place
+  }
+
+  /// The same for a frame in an array.
+  func append(_ frame: [UInt8], storedID: Digest) throws(StorageError) -> Envelope.Place {
+    // A typed throw does not pass through `withUnsafeBytes`.
+    let result = frame.withUnsafeBytes { bytes in
+      Result { () throws(StorageError) in try append(bytes, storedID: storedID) }
+    }
+    return try result.get()
   }
 
   /// Under encryption the index is written too: without it nothing in the pack could be opened after

@@ -16,18 +16,26 @@ struct StoredChunk: Equatable, Sendable {
 struct EnvelopeBuilder {
   private var rows: [Envelope.Row] = []
   private var ancestors: [Envelope.Row] = []
-  private var positions: [Envelope.Place: Int] = [:]
+  private var positions: [Ancestor: Int] = [:]
+
+  /// Under encryption two chunks whose differences from their parents are the same share a frame: with
+  /// another parent it is another ancestor.
+  private struct Ancestor: Hashable {
+    let place: Envelope.Place
+    let parent: Int?
+  }
 
   /// Adds the next distinct chunk of the record.
   mutating func add(_ chunk: StoredChunk) {
     var parent: Int?
     // The furthest first, so that a parent stands before its children.
     for frame in chunk.ancestors.reversed() {
-      if let known = positions[frame.place] {
+      let ancestor = Ancestor(place: frame.place, parent: parent)
+      if let known = positions[ancestor] {
         parent = known
         continue
       }
-      positions[frame.place] = ancestors.count
+      positions[ancestor] = ancestors.count
       ancestors.append(Envelope.Row(frame, parent: parent))
       parent = ancestors.count - 1
     }

@@ -37,13 +37,13 @@ package struct TensorStatistics: Equatable, Sendable {
     norm = squares.squareRoot()
   }
 
-  private typealias Reader = (_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Double
+  typealias Reader = (_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Double
 
   private static func integer<T: FixedWidthInteger>(_ type: T.Type) -> Reader {
     { Double(T(littleEndian: $0.loadUnaligned(fromByteOffset: $1, as: T.self))) }
   }
 
-  private static func reader(_ type: ElementType) -> Reader? {
+  static func reader(_ type: ElementType) -> Reader? {
     func bits<T: FixedWidthInteger>(
       _ bytes: UnsafeRawBufferPointer, _ offset: Int, _ type: T.Type
     ) -> T {

@@ -14,6 +14,9 @@ struct Inspect: ParsableCommand {
         pol inspect run.pol
         pol inspect https://example.org/run.pol --record 12
         pol inspect run.pol --tensor layers.0.weight
+        pol inspect run.pol --diff 1 12
+        pol inspect run.pol --diff-with other.pol --record 12
+        pol inspect run.pol --costs
       """)
 
   @Argument(help: "Archive, as a folder or a URL (http, https, s3).")
@@ -22,9 +25,32 @@ struct Inspect: ParsableCommand {
   var record: Int?
   @Option(help: "Show this tensor, of --record or of the last one.")
   var tensor: String?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Compare two records.", valueName: "a b"))
+  var diff: [Int] = []
+  @Option(
+    help: ArgumentHelp(
+      "Compare --record, or the last one, with the same of this archive.", valueName: "archive"))
+  var diffWith: String?
+  @Flag(help: "Show what each checkpoint costs to store.")
+  var costs = false
   @OptionGroup var accessOptions: AccessOptions
   @OptionGroup var cacheOptions: CacheOptions
   @OptionGroup var reporting: Reporting
+
+  func validate() throws {
+    guard diff.isEmpty || diff.count == 2 else {
+      throw ValidationError("--diff takes two record numbers")
+    }
+    let views = [!diff.isEmpty, diffWith != nil, costs, tensor != nil].filter { $0 }
+    guard views.count <= 1 else {
+      throw ValidationError("give one of --diff, --diff-with, --costs and --tensor")
+    }
+    guard record == nil || (diff.isEmpty && !costs) else {
+      throw ValidationError("--record does not go with --diff or --costs")
+    }
+  }
 
   func run() throws {
     try reporting.run { output in
@@ -36,7 +62,21 @@ struct Inspect: ParsableCommand {
   }
 
   private func show(_ reader: ArchiveReader, _ output: Output) throws {
-    if let tensor {
+    if costs {
+      try CostsView(reader).show(output)
+    } else if diff.count == 2 {
+      let numbers = try diff.map { try checkpointNumber(reader, record: $0, step: nil) }
+      try DifferenceView((reader, numbers[0]), (reader, numbers[1])).show(output)
+    } else if let diffWith {
+      let source = try cacheOptions.open(diffWith)
+      try source.dropping {
+        let other = try openArchive(source, access: accessOptions.access())
+        try DifferenceView(
+          (reader, number(reader)),
+          (other, checkpointNumber(other, record: record, step: nil))
+        ).show(output)
+      }
+    } else if let tensor {
       try TensorView(reader, name: tensor, number: try number(reader)).show(output)
     } else if record == 0 {
       OpeningView(reader).show(output)

@@ -1,0 +1,77 @@
+import ProofArchive
+import ProofPrimitives
+
+/// Two checkpoints beside each other.
+struct DifferenceView {
+  private let difference: CheckpointDifference
+  private let names: (first: String, second: String)
+
+  init(
+    _ a: (reader: ArchiveReader, number: Int), _ b: (reader: ArchiveReader, number: Int)
+  ) throws {
+    func name(_ side: (reader: ArchiveReader, number: Int)) -> String {
+      "record \(side.number), step \(side.reader.index.rows[side.number].step)"
+    }
+    names = (name(a), name(b))
+    let progress = ProgressBar("comparing")
+    defer { progress.finish() }
+    difference = try CheckpointDifference(a.reader, a.number, b.reader, b.number) {
+      progress.show($0)
+    }
+  }
+
+  func show(_ output: Output) {
+    var rows: [(name: String, value: String)] = [
+      ("first", names.first), ("second", names.second),
+      ("chunks", "\(difference.changedChunkCount) of \(difference.chunkCount) changed"),
+      (
+        "tensors",
+        "\(difference.identicalCount) identical, "
+          + "\(difference.tensors.count - difference.identicalCount) changed"
+      ),
+    ]
+    for (name, specs) in [
+      ("only first", difference.onlyInFirst), ("only second", difference.onlyInSecond),
+    ] where !specs.isEmpty {
+      let shown = specs.prefix(4).map { printable($0.name, limit: 40) }.joined(separator: ", ")
+      rows.append((name, "\(specs.count): \(shown)\(specs.count > 4 ? ", …" : "")"))
+    }
+    output.rows(rows)
+    let changed = difference.tensors.filter { !$0.isIdentical }
+    if !changed.isEmpty {
+      output.line()
+      output.line(
+        "tensor".column(34) + "role".column(10) + "chunks".rightColumn(11) + "l2".rightColumn(12)
+          + "linf".rightColumn(12))
+    }
+    for tensor in changed {
+      output.line(
+        printable(tensor.spec.name, limit: 100).column(33) + " " + tensor.spec.role.name.column(10)
+          + "\(tensor.changedChunkCount)/\(tensor.chunkCount)".rightColumn(11)
+          + (tensor.l2.map { brief($0) } ?? "-").rightColumn(12)
+          + (tensor.linf.map { brief($0) } ?? "-").rightColumn(12))
+    }
+    output.document("pol-inspect-diff/1", members)
+  }
+
+  private var members: [(String, JSONValue)] {
+    let tensors = difference.tensors.map { tensor in
+      var members: [JSONValue.Member] = [
+        .init("name", .string(tensor.spec.name)), .init("role", .string(tensor.spec.role.name)),
+        .init("identical", .bool(tensor.isIdentical)),
+        .init("chunks", .int(tensor.chunkCount)),
+        .init("changedChunks", .int(tensor.changedChunkCount)),
+      ]
+      if let l2 = tensor.l2 { members.append(.init("l2", .double(l2))) }
+      if let linf = tensor.linf { members.append(.init("linf", .double(linf))) }
+      return JSONValue.object(members)
+    }
+    return [
+      ("chunks", .int(difference.chunkCount)),
+      ("changedChunks", .int(difference.changedChunkCount)),
+      ("identicalTensors", .int(difference.identicalCount)), ("tensors", .array(tensors)),
+      ("onlyInFirst", .array(difference.onlyInFirst.map { .string($0.name) })),
+      ("onlyInSecond", .array(difference.onlyInSecond.map { .string($0.name) })),
+    ]
+  }
+}
