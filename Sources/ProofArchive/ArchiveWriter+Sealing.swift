@@ -24,10 +24,11 @@ extension ArchiveWriter {
         .malformed, at: path, "there is no checkpoint to seal", remedy: "train first")
     }
     try sync()
+    let files = try opened()
     let model = try loader().modelDigest(of: last.record, envelope: last.envelope)
     let normsTable = NormsTable(rows: norms).encoded
     try storing { () throws(StorageError) in
-      try packs.close()
+      try files.packs.close()
       if let claims {
         let bytes = claims.encoded
         try DurableFile.write(
