@@ -11,6 +11,13 @@ package final class AppendFile: Sendable {
   package let path: String
   private let state: Mutex<State>
   private let syncCall: @Sendable (Int32) -> Int32
+  private let fault: Fault?
+
+  /// What may fail.
+  package enum Operation: Sendable { case write, sync, cut }
+  /// Says, before an operation on the file of that path, the `errno` with which it is to fail, or 0. For
+  /// tests of what a failing store does; nil in every other use.
+  package typealias Fault = @Sendable (Operation, String) -> Int32
 
   private struct State: ~Copyable {
     let file: OwnedDescriptor
@@ -19,20 +26,27 @@ package final class AppendFile: Sendable {
   }
 
   /// Opens the regular file at `path`, or makes it and syncs its directory.
-  package convenience init(_ path: String, mode: UInt32 = 0o644) throws(StorageError) {
-    try self.init(path, mode: mode, syncCall: { fdatasync($0) })
+  package convenience init(
+    _ path: String, mode: UInt32 = 0o644, fault: Fault? = nil
+  ) throws(StorageError) {
+    try self.init(path, mode: mode, fault: fault, syncCall: { fdatasync($0) })
   }
 
   init(
-    _ path: String, mode: UInt32 = 0o644, syncCall: @escaping @Sendable (Int32) -> Int32
+    _ path: String, mode: UInt32 = 0o644, fault: Fault? = nil,
+    syncCall: @escaping @Sendable (Int32) -> Int32
   ) throws(StorageError) {
     self.path = path
     self.syncCall = syncCall
+    self.fault = fault
     let file = try SystemCalls.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: mode)
     let byteCount = try SystemCalls.regularFileByteCount(file, place: path)
     try DurableFile.syncParent(of: path)
     state = Mutex(State(file: file, byteCount: byteCount))
   }
+
+  /// Whether every use is refused.
+  package var isBroken: Bool { state.withLock { $0.isBroken } }
 
   /// Bytes in the file, synced or not.
   package var byteCount: Int {
@@ -60,10 +74,15 @@ package final class AppendFile: Sendable {
     return try use { state throws(StorageError) in
       let offset = state.byteCount
       do throws(StorageError) {
+        if let code = fault?(.write, path), code != 0 {
+          throw SystemCalls.error("writing", at: path, code)
+        }
         try SystemCalls.write(bytes, state.file, offset: offset, place: path)
       } catch {
         // A part may have been written; if it cannot be cut off, the end of the file is unknown.
-        if ftruncate(state.file.raw, off_t(offset)) != 0 { state.isBroken = true }
+        if fault?(.cut, path) ?? 0 != 0 || ftruncate(state.file.raw, off_t(offset)) != 0 {
+          state.isBroken = true
+        }
         throw error
       }
       state.byteCount = offset + bytes.count
@@ -74,8 +93,9 @@ package final class AppendFile: Sendable {
   /// Returns when all that was appended or cut is on the disk.
   package func sync() throws(StorageError) {
     try use { state throws(StorageError) in
-      guard syncCall(state.file.raw) == 0 else {
-        let code = errno
+      let injected = fault?(.sync, path) ?? 0
+      guard injected == 0, syncCall(state.file.raw) == 0 else {
+        let code = injected == 0 ? errno : injected
         state.isBroken = true
         throw SystemCalls.error("syncing", at: path, code)
       }

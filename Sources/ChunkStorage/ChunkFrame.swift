@@ -109,6 +109,12 @@ package enum ChunkFrame {
       storedPayload: payload)
   }
 
+  package static func parse(
+    _ frame: [UInt8], rawLimit: Int = rawByteLimit, tagByteCount: Int = 0, at place: String
+  ) throws(StorageError) -> Content {
+    try parse(frame[...], rawLimit: rawLimit, tagByteCount: tagByteCount, at: place)
+  }
+
   /// One frame in the clear: LZ4 when it makes the chunk smaller, the raw bytes otherwise.
   package static func encode(_ raw: UnsafeRawBufferPointer) -> [UInt8] {
     let encoding = ChunkEncoder().encode(raw, as: .byte, codec: .lz4)

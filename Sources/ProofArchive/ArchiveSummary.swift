@@ -12,7 +12,14 @@ package struct ArchiveSummary: Sendable {
     package let norms: UpdateNorms
   }
 
+  package struct MarkedGap: Sendable {
+    /// Of the segment.
+    package let steps: Range<Int>
+    package let gap: CheckpointRecord.Gap
+  }
+
   package private(set) var segments: [Segment] = []
+  package private(set) var gaps: [MarkedGap] = []
   /// Bytes of all checkpoints' tensors, each counted whole.
   package private(set) var rawByteCount = 0
   /// Bytes of the packs.
@@ -61,6 +68,9 @@ package struct ArchiveSummary: Sendable {
     seen.formUnion(record.chunks)
     usedPoints += record.steps.reduce(0) { $0 + $1.batch.count }
     tensors = record.specs
+    if let gap = record.gap {
+      gaps.append(MarkedGap(steps: record.firstStep..<record.step, gap: gap))
+    }
     if let last = record.steps.last {
       segments.append(
         Segment(

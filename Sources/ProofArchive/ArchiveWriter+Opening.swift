@@ -82,6 +82,24 @@ extension ArchiveWriter {
   package static func open(
     at path: String, options: Options = Options()
   ) throws(ArchiveError) -> ArchiveWriter {
+    let parts = try parts(at: path, options)
+    let scan = parts.scan
+    let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
+    let dataset = try DatasetManifest(
+      loading: source, root: scan.opening.datasetRoot, count: scan.opening.datasetCount,
+      keys: scan.keys)
+    return ArchiveWriter(path: path, parts, dataset, options)
+  }
+
+  /// Locks the folder, cuts records and packs, and syncs both: what is found is on disk when this
+  /// returns, also when the process that wrote it died before it had synced.
+  ///
+  /// - Parameters:
+  ///   - count: Records to keep at most, with record 0.
+  ///   - first: Hash of the record 0 that has to stand there; another archive is not touched.
+  static func parts(
+    at path: String, _ options: Options, keeping count: Int = .max, of first: Digest? = nil
+  ) throws(ArchiveError) -> Parts {
     let lock = try storing { () throws(StorageError) in try DirectoryLock(path) }
     let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
     let isSealed = try storing { () throws(StorageError) in
@@ -94,28 +112,25 @@ extension ArchiveWriter {
     }
     let access: ArchiveAccess = options.epochKey.map { .epochKey($0) } ?? .none
     var scan = try RecordScan(source, access: access)
-    let dataset = try DatasetManifest(
-      loading: source, root: scan.opening.datasetRoot, count: scan.opening.datasetCount,
-      keys: scan.keys)
-    let packs = try scan.cutToStoredChunks()
+    guard first == nil || scan.rows.first?.hash == first else {
+      throw ArchiveError(
+        .io, at: path, "another archive stands here now",
+        remedy: "put the archive that is being written back in its place")
+    }
+    let packs = try scan.cutToStoredChunks(keeping: count)
     let records = try storing { () throws(StorageError) in
-      let file = try AppendFile("\(path)/\(ArchiveFiles.records)")
+      let file = try AppendFile("\(path)/\(ArchiveFiles.records)", fault: options.fault)
       try file.truncate(to: scan.endOffset)
       return file
     }
-    let writer = try packs.writer(path: path)
-    let open = packs.openChunks
-    return ArchiveWriter(
-      path: path,
-      Parts(
-        scan: scan, dataset: dataset, lock: lock, records: records, packs: writer,
-        openChunks: open,
-        contentKey: scan.header.keyEpoch == 0
-          ? nil
-          : options.epochKey.map {
-            ContentKey($0, epoch: scan.header.keyEpoch, archiveID: scan.header.archiveID)
-          }),
-      options)
+    let writer = try packs.writer(path: path, fault: options.fault)
+    try storing { () throws(StorageError) in
+      try writer.sync()
+      try records.sync()
+    }
+    return Parts(
+      scan: scan, files: Files(lock: lock, records: records, packs: writer),
+      openChunks: packs.openChunks)
   }
 }
 

@@ -20,9 +20,10 @@ extension ArchiveWriter {
         .malformed, at: path, "there is no checkpoint to seal", remedy: "train first")
     }
     try sync()
+    let files = try opened()
     let model = try loader().modelDigest(of: last.record, envelope: last.envelope)
     try storing { () throws(StorageError) in
-      try packs.close()
+      try files.packs.close()
       if let claims {
         let bytes = claims.encoded
         try DurableFile.write(

@@ -1,4 +1,4 @@
-internal import ChunkStorage
+package import ChunkStorage
 internal import Cryptography
 package import ProofPrimitives
 
@@ -11,6 +11,10 @@ package import ProofPrimitives
 ///
 /// Memory: about 200 bytes a chunk of the state and a few MiB, whatever the state's size.
 /// Not thread-safe: one owner, which holds the directory's lock for as long as this lives.
+///
+/// After a sync that failed, or a write that could not be taken back, nothing that was not synced
+/// before is believed: files and lock are let go of, `lastStep` falls back to `durableStep`, and every
+/// use fails until `reopen` has found the archive again.
 package final class ArchiveWriter {
   package let path: String
   package let opening: OpeningRecord
@@ -21,18 +25,21 @@ package final class ArchiveWriter {
   package private(set) var durableStep: Int?
 
   let header: RecordsHeader
-  let lock: DirectoryLock
-  let records: AppendFile
-  let packs: PackWriter
-  var rows: [RecordIndex.Row]
-  var norms: [NormsTable.Row]
+  /// Nil after a failure that nothing written before is believed of, until `reopen`.
+  private(set) var files: Files?
+  private(set) var rows: [RecordIndex.Row]
+  private(set) var norms: [NormsTable.Row]
+  /// Segments between whose ends something is missing.
+  package private(set) var gaps: [RecordedGap] = []
+  /// Records that are known to be on disk.
+  private var durableCount: Int
   /// The last record and where its chunks stand; nil before the first checkpoint.
   private(set) var last: (record: CheckpointRecord, envelope: Envelope)?
 
   /// Nil for an archive that is not encrypted.
   let sealer: ArchiveSealer?
   let options: Options
-  private let openChunks: [(digest: Digest, stored: StoredChunk)]
+  private var openChunks: [(digest: Digest, stored: StoredChunk)]
   private var layout: ChunkLayout?
   // Made with the first checkpoint: a writer that only seals needs neither.
   private var memory: CheckpointMemory?
@@ -43,13 +50,16 @@ package final class ArchiveWriter {
   /// What stands in the folder, as `create` made or `open` found it.
   struct Parts {
     let scan: RecordScan
-    let dataset: DatasetManifest
+    let files: Files
+    /// What stands in the open pack.
+    let openChunks: [(digest: Digest, stored: StoredChunk)]
+  }
+
+  /// What is open while the archive can be written.
+  struct Files {
     let lock: DirectoryLock
     let records: AppendFile
     let packs: PackWriter
-    /// What stands in the open pack.
-    let openChunks: [(digest: Digest, stored: StoredChunk)]
-    let contentKey: ContentKey?
   }
 
   /// How an archive is written; none of it changes a digest.
@@ -60,33 +70,90 @@ package final class ArchiveWriter {
     package var usesDeltas = true
     /// Encrypts the archive; its owner keeps the key.
     package var epochKey: EpochKey?
+    /// For tests.
+    package var fault: AppendFile.Fault?
 
     package init() {}
   }
 
-  init(path: String, _ parts: Parts, _ options: Options) {
+  init(path: String, _ parts: Parts, _ dataset: DatasetManifest, _ options: Options) {
     self.options = options
     self.path = path
     header = parts.scan.header
     opening = parts.scan.opening
-    dataset = parts.dataset
-    lock = parts.lock
-    records = parts.records
-    packs = parts.packs
+    self.dataset = dataset
+    files = parts.files
     rows = parts.scan.rows
     norms = parts.scan.norms
+    durableCount = rows.count
     openChunks = parts.openChunks
-    sealer = parts.contentKey.map { ArchiveSealer($0) }
-    if let record = parts.scan.lastCheckpoint, let envelope = parts.scan.lastEnvelope {
+    let header = header
+    sealer =
+      header.keyEpoch == 0
+      ? nil
+      : options.epochKey.map {
+        ArchiveSealer(ContentKey($0, epoch: header.keyEpoch, archiveID: header.archiveID))
+      }
+    take(parts.scan)
+  }
+
+  private func take(_ scan: RecordScan) {
+    rows = scan.rows
+    norms = scan.norms
+    gaps = scan.gaps
+    durableCount = rows.count
+    last = nil
+    lastStep = 0
+    durableStep = nil
+    if let record = scan.lastCheckpoint, let envelope = scan.lastEnvelope {
       last = (record, envelope)
       lastStep = record.step
       durableStep = record.step
     }
   }
 
+  /// Whether the archive can be written; false after a failure that asks for `reopen`.
+  package var isOpen: Bool { files != nil }
+
+  func opened() throws(ArchiveError) -> Files {
+    guard let files else {
+      throw ArchiveError(
+        .io, at: path,
+        "an earlier write could not be made to last, so the archive was let go of",
+        remedy: "check the disk, then go on from the last checkpoint that is durable")
+    }
+    return files
+  }
+
+  /// Gives files and lock back to the system and forgets what is not known to be on disk. A file system
+  /// that is to be mounted again can be unmounted then.
+  private func letGo() {
+    files = nil
+    memory = nil
+    holdsPrevious = false
+    last = nil
+    rows.removeSubrange(durableCount...)
+    norms.removeSubrange(min(norms.count, max(0, durableCount - 2))...)
+    lastStep = durableStep ?? 0
+    gaps.removeAll { $0.endStep > lastStep }
+  }
+
+  /// Opens the archive again after it was let go of, at the last checkpoint that was durable then; what
+  /// was written after it is cut off, even where it can be read. Does nothing to an open one.
+  ///
+  /// - Complexity: reads every record, and the packs that have no index yet.
+  package func reopen() throws(ArchiveError) {
+    guard files == nil else { return }
+    let parts = try ArchiveWriter.parts(
+      at: path, options, keeping: durableCount, of: rows.first?.hash)
+    files = parts.files
+    openChunks = parts.openChunks
+    take(parts.scan)
+  }
+
   /// Checkpoints written so far.
   package var checkpointCount: Int { rows.count - 1 }
-  package var hasCheckpoint: Bool { last != nil }
+  package var hasCheckpoint: Bool { rows.count > 1 }
 
   /// The archive root over the records so far.
   package var root: Digest { RecordIndex.root(ofHashes: rows.map(\.hash)) }
@@ -101,7 +168,7 @@ package final class ArchiveWriter {
 
   func loader() throws(ArchiveError) -> ChunkLoader {
     let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
-    let index = packs.index
+    let index = try opened().packs.index
     let keys = sealer.map { sealer in
       ArchiveKeys(.all(sealer.key), archiveID: header.archiveID, epoch: header.keyEpoch)
     }
@@ -120,12 +187,13 @@ package final class ArchiveWriter {
   package func append(
     _ state: any StateSource, steps: [CheckpointRecord.Step], gap: CheckpointRecord.Gap? = nil
   ) throws(ArchiveError) {
+    let files = try opened()
     try check(steps, gap)
     let layout = try self.layout(for: state)
     let memory = try preparedMemory()
     let contents: (chunks: [Digest], envelope: Envelope, norms: UpdateNorms)
     do throws(ArchiveError) {
-      contents = try store(state, layout, memory)
+      contents = try store(state, layout, memory, files)
       let record = CheckpointRecord(
         sequence: UInt64(rows.count), previous: rows.last?.hash ?? .zero,
         step: lastStep + (gap?.lostSteps ?? 0) + steps.count, steps: steps, gap: gap,
@@ -134,13 +202,15 @@ package final class ArchiveWriter {
       guard let record else {
         throw ArchiveError(.malformed, at: path, "the chunks do not fit the layout")
       }
-      try write(record, contents.envelope)
+      try write(record, contents.envelope, files)
       last = (record, contents.envelope)
       lastStep = record.step
+      if let gap = RecordedGap(record) { gaps.append(gap) }
     } catch {
       // A part of the new weights may stand in the scratch file.
       memory.forgetKeys()
       holdsPrevious = false
+      if files.records.isBroken || files.packs.isBroken { letGo() }
       throw error
     }
     memory.finish()
@@ -191,7 +261,7 @@ package final class ArchiveWriter {
 
   /// Stores what is new of a state.
   private func store(
-    _ state: any StateSource, _ layout: ChunkLayout, _ memory: CheckpointMemory
+    _ state: any StateSource, _ layout: ChunkLayout, _ memory: CheckpointMemory, _ files: Files
   ) throws(ArchiveError) -> (chunks: [Digest], envelope: Envelope, norms: UpdateNorms) {
     let pipeline =
       self.pipeline
@@ -220,7 +290,7 @@ package final class ArchiveWriter {
         } else {
           let key = made.isDelta ? memory.key(of: made.chunk) : nil
           let place = try storing { () throws(StorageError) in
-            try self.packs.append(frame, storedID: made.storedID)
+            try files.packs.append(frame, storedID: made.storedID)
           }
           stored = StoredChunk(
             Envelope.Frame(place, key: made.key), ancestors: key.map { [$0] } ?? [])
@@ -306,7 +376,9 @@ package final class ArchiveWriter {
     return made
   }
 
-  private func write(_ record: CheckpointRecord, _ envelope: Envelope) throws(ArchiveError) {
+  private func write(
+    _ record: CheckpointRecord, _ envelope: Envelope, _ files: Files
+  ) throws(ArchiveError) {
     let bytes = record.encoded
     guard bytes.count <= RecordFrame.recordLimit else {
       throw ArchiveError(
@@ -315,7 +387,9 @@ package final class ArchiveWriter {
     }
     let frame = RecordFrame.encode(
       record: bytes, envelope: envelope.encoded, sealer: sealer)
-    let offset = try storing { () throws(StorageError) in try records.append(frame) }
+    let offset = try storing { () throws(StorageError) in
+      try files.records.append(frame)
+    }
     rows.append(
       RecordIndex.Row(
         hash: RecordHeader.hash(bytes[...]), offset: offset, frameByteCount: frame.count,
@@ -326,12 +400,19 @@ package final class ArchiveWriter {
   }
 
   /// Returns when everything appended so far survives a power cut.
+  ///
+  /// When it fails the archive is let go of.
   package func sync() throws(ArchiveError) {
-    try storing { () throws(StorageError) in
-      try packs.sync()
-      try records.sync()
+    let files = try opened()
+    do throws(StorageError) {
+      try files.packs.sync()
+      try files.records.sync()
+    } catch {
+      letGo()
+      throw ArchiveError(error)
     }
-    if last != nil { durableStep = lastStep }
+    durableCount = rows.count
+    if hasCheckpoint { durableStep = lastStep }
   }
 
   /// Adds a note to the journal, which nothing hashes: times, resumes, hosts.

@@ -36,6 +36,35 @@ package struct CheckpointSchedule: Equatable, Sendable {
     return min(step + phases[position].every, phaseEnd, total)
   }
 
+  /// How many checkpoints are due after `step`, up to and with `end`.
+  ///
+  /// - Complexity: O(their number).
+  package func count(after step: Int, to end: Int, total: Int) -> Int {
+    var count = 0
+    var at = step
+    while at < end {
+      at = next(after: at, total: total)
+      count += 1
+    }
+    return count
+  }
+
+  /// Whether a checkpoint is due at `end` when the last one stands at `start`, also when others between
+  /// them are missing.
+  package func reaches(_ end: Int, from start: Int, total: Int) -> Bool {
+    guard end > start, end <= total else { return false }
+    if end == total { return true }
+    var start = start
+    for (position, phase) in phases.enumerated() {
+      let phaseEnd = position + 1 < phases.count ? phases[position + 1].from : Int.max
+      guard start < phaseEnd else { continue }
+      if end < phaseEnd { return (end - start) % phase.every == 0 }
+      if end == phaseEnd { return true }
+      start = phaseEnd
+    }
+    return false
+  }
+
   /// The longest segment that may start at `step`.
   package func longest(at step: Int) -> Int {
     phases.last { $0.from <= step }?.every ?? 1

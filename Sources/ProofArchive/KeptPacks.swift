@@ -120,7 +120,7 @@ struct KeptPacks {
   /// Cuts every pack after its last kept frame and gives the writer that goes on in the last one.
   ///
   /// A pack that loses frames loses its index first, so that no index ever names a frame that is gone.
-  func writer(path: String) throws(ArchiveError) -> PackWriter {
+  func writer(path: String, fault: AppendFile.Fault?) throws(ArchiveError) -> PackWriter {
     let last = packs.keys.max() ?? 0
     var lastIndex = PackIndex(packNumber: last, frames: [])
     for (number, pack) in packs {
@@ -137,6 +137,10 @@ struct KeptPacks {
           try file.truncate(to: index.packByteCount)
           try file.sync()
         }
+        // Nothing in it counts, its header perhaps torn: begun again.
+        if number == last, index.rows.isEmpty { try file.truncate(to: 0) }
+        // Frames that a process wrote and died before it synced them.
+        if number < last, pack.openFrames != nil { try file.sync() }
         // A pack before the last one whose index was cut or never written gets it now.
         if number < last, !isWhole {
           try DurableFile.write(
@@ -151,7 +155,7 @@ struct KeptPacks {
       }
       return try PackWriter(
         folder: path, number: last, suite: header.suite,
-        frames: lastIndex.rows.map { ($0.storedID, $0.byteCount) })
+        frames: lastIndex.rows.map { ($0.storedID, $0.byteCount) }, fault: fault)
     }
   }
 }

@@ -13,6 +13,9 @@ enum PackScan {
     guard let total = try storing({ () throws(StorageError) in try source.byteCount(of: name) }),
       total >= PackIndex.packHeaderByteCount
     else { return [] }
+    // A power cut can leave a length whose bytes were never written: they read as zeros.
+    let start = try source.bytes(of: name, 0..<PackIndex.packHeaderByteCount)
+    if start.allSatisfy({ $0 == 0 }) { return [] }
     try checkHeader(number, source)
     var reader = ForwardReader(name, byteCount: total, in: source)
     var frames: [Int] = []

@@ -13,6 +13,7 @@ final class PackWriter {
   private let folder: String
   /// Of an encrypted archive, whose stored ids stand in the index alone.
   private let isEncrypted: Bool
+  private let fault: AppendFile.Fault?
   private var number: UInt32
   private var file: AppendFile
   private var frames: [(storedID: Digest, byteCount: Int)]
@@ -45,13 +46,14 @@ final class PackWriter {
   /// Goes on in pack `number`, whose whole frames are `frames`.
   init(
     folder: String, number: UInt32, suite: UInt16,
-    frames: [(storedID: Digest, byteCount: Int)]
+    frames: [(storedID: Digest, byteCount: Int)], fault: AppendFile.Fault?
   ) throws(StorageError) {
     self.folder = folder
     isEncrypted = suite == 1
     self.number = number
     self.frames = frames
-    file = try PackWriter.open(folder, number)
+    self.fault = fault
+    file = try PackWriter.open(folder, number, fault)
     byteCount = try file.byteCount
     for (position, frame) in frames.enumerated() {
       remember(frame.storedID, Envelope.Place(pack: number, frame: UInt32(position)))
@@ -67,11 +69,16 @@ final class PackWriter {
     places[id] = place
   }
 
-  private static func open(_ folder: String, _ number: UInt32) throws(StorageError) -> AppendFile {
-    let file = try AppendFile("\(folder)/\(ArchiveFiles.pack(number))")
+  private static func open(
+    _ folder: String, _ number: UInt32, _ fault: AppendFile.Fault?
+  ) throws(StorageError) -> AppendFile {
+    let file = try AppendFile("\(folder)/\(ArchiveFiles.pack(number))", fault: fault)
     if try file.byteCount == 0 { try file.append(header(number)) }
     return file
   }
+
+  /// Whether the open pack's end is not known any more.
+  var isBroken: Bool { file.isBroken }
 
   /// Appends one frame and says where it stands.
   ///
@@ -86,7 +93,7 @@ final class PackWriter {
     }
     if byteCount >= PackWriter.targetByteCount || frames.count >= PackWriter.targetFrameCount {
       try close()
-      let next = try PackWriter.open(folder, number + 1)
+      let next = try PackWriter.open(folder, number + 1, fault)
       number += 1
       frames = []
       file = next

@@ -10,6 +10,7 @@ struct RecordScan {
   let opening: OpeningRecord
   private(set) var rows: [RecordIndex.Row] = []
   private(set) var norms: [NormsTable.Row] = []
+  private(set) var gaps: [RecordedGap] = []
   private(set) var lastCheckpoint: CheckpointRecord?
   private(set) var lastEnvelope: Envelope?
   /// Where the last whole frame ends.
@@ -80,6 +81,7 @@ struct RecordScan {
     else { return false }
     lastCheckpoint = record
     lastEnvelope = envelope
+    if let gap = RecordedGap(record) { gaps.append(gap) }
     add(frame, step: record.step)
     if record.sequence > 1 {
       norms.append(NormsTable.Row(endStep: record.step, norms: record.norms))
@@ -97,12 +99,14 @@ struct RecordScan {
 
   /// Cuts the walk back to the last record whose chunks are all whole in their packs, and says which
   /// frames of which packs are kept.
-  mutating func cutToStoredChunks() throws(ArchiveError) -> KeptPacks {
+  ///
+  /// - Parameter count: Records to keep at most, with record 0.
+  mutating func cutToStoredChunks(keeping count: Int = .max) throws(ArchiveError) -> KeptPacks {
     var kept = try KeptPacks(source, header)
     var sequence = 1
     lastCheckpoint = nil
     lastEnvelope = nil
-    while sequence < rows.count {
+    while sequence < min(count, rows.count) {
       guard
         let frame = try RecordScan.frame(
           source, at: rows[sequence].offset, total: total, sequence, keys),
@@ -118,8 +122,25 @@ struct RecordScan {
     if sequence < rows.count {
       endOffset = rows[sequence].offset
       rows.removeSubrange(sequence...)
+      let lastStep = rows.last?.step ?? 0
+      gaps.removeAll { $0.endStep > lastStep }
       norms.removeSubrange(min(norms.count, max(0, sequence - 2))...)
     }
     return kept
+  }
+}
+
+/// A segment that is marked as a gap.
+package struct RecordedGap: Sendable {
+  package let firstStep: Int
+  package let endStep: Int
+  package let lostSteps: Int
+
+  /// Nil for a segment that is none.
+  init?(_ record: CheckpointRecord) {
+    guard let gap = record.gap else { return nil }
+    firstStep = record.firstStep
+    endStep = record.step
+    lostSteps = gap.lostSteps
   }
 }

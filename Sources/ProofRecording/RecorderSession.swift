@@ -49,6 +49,11 @@ package final class RecorderSession {
     if case .recording(_, let recorder) = state { recorder.durableStep } else { nil }
   }
 
+  /// What keeps the archive from being written; nil while recording works.
+  package var trouble: RecordingTrouble? {
+    if case .recording(_, let recorder) = state { recorder.trouble } else { nil }
+  }
+
   /// The reply to one line, both without the closing newline. Never fails: what is refused gives an
   /// `error` reply and changes nothing.
   package func reply(to line: some Collection<UInt8>) -> [UInt8] {
@@ -89,6 +94,17 @@ package final class RecorderSession {
     var members: [(String, JSONValue)] = [("step", .int(recorder.step))]
     if let durable = recorder.durableStep { members.append(("durableStep", .int(durable))) }
     if let next = recorder.nextCheckpoint { members.append(("nextCheckpoint", .int(next))) }
+    if let trouble = recorder.trouble {
+      members.append(
+        (
+          "trouble",
+          .map([
+            ("code", .string(trouble.code)), ("lostSteps", .int(trouble.lostSteps)),
+            ("message", .string(trouble.message)),
+            ("missedCheckpoints", .int(trouble.missedCheckpoints)),
+          ])
+        ))
+    }
     return members
   }
 
@@ -107,16 +123,18 @@ package final class RecorderSession {
   ) throws(RecordingError) -> [(String, JSONValue)] {
     switch (event, state) {
     case ("begin", .waiting):
+      let isStrict = try message.flag("strict")
       let run = try begin(&message)
-      return opened(run)
+      return opened(run, isStrict: isStrict)
     case ("resume", .waiting):
       let folder = try message.optionalPath("stateFolder")
+      let isStrict = try message.flag("strict")
       try message.finish()
       let run = try openRun(at: archivePath, options: options)
       let files = try folder.map { (folder) throws(RecordingError) in
         try writeState(of: run, to: folder)
       }
-      return opened(run) + (files.map { [("state", $0)] } ?? [])
+      return opened(run, isStrict: isStrict) + (files.map { [("state", $0)] } ?? [])
     case ("step", .recording(_, let recorder)): try step(&message, recorder)
     case ("checkpoint", .recording(_, let recorder)): try checkpoint(&message, recorder)
     case ("flush", .recording(_, let recorder)):
@@ -139,8 +157,8 @@ package final class RecorderSession {
     RecordingError(.badEvent, message, remedy: remedy)
   }
 
-  private func opened(_ run: RecordedRun) -> [(String, JSONValue)] {
-    state = .recording(run, run.recorder())
+  private func opened(_ run: RecordedRun, isStrict: Bool) -> [(String, JSONValue)] {
+    state = .recording(run, run.recorder(isStrict: isStrict))
     let opening = run.writer.opening
     return [
       ("archiveID", .string(opening.archiveID.hex)), ("runSeed", .string(opening.runSeed.hex)),

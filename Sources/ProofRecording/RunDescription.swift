@@ -1,3 +1,4 @@
+internal import ProofArchive
 package import ProofPrimitives
 
 /// The settings of a run as far as recording needs them: canonical JSON of whatever algorithm, with at
@@ -12,7 +13,7 @@ package struct RunDescription: Equatable, Sendable {
   package let steps: Int
 
   /// Of archives made of other programs' checkpoints: nothing is known of their training.
-  package static let importAlgorithm = "import/v1"
+  package static let importAlgorithm = ImportedArchive.algorithm
 
   /// 1 MiB, which is what readers accept.
   package static let byteLimit = 1 << 20

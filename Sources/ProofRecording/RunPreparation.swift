@@ -19,9 +19,15 @@ package struct RecordedRun {
   package let policy: Policy
 
   /// A recorder that goes on after the last checkpoint.
-  package func recorder(syncInterval: Int = 64) -> Recorder {
+  ///
+  /// - Parameter isStrict: Whether a failing store ends the recording, and does not just make a gap.
+  package func recorder(
+    syncInterval: Int = 64, isStrict: Bool = false,
+    memoryLimit: Int = KeptSteps.standardLimit
+  ) -> Recorder {
     Recorder(
-      writer, schedule: policy.schedule, totalSteps: description.steps, syncInterval: syncInterval)
+      writer, schedule: policy.schedule, totalSteps: description.steps, syncInterval: syncInterval,
+      isStrict: isStrict, memoryLimit: memoryLimit)
   }
 
   package var isComplete: Bool {

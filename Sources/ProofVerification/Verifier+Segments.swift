@@ -27,20 +27,51 @@ extension Verifier {
       SegmentDraw.targeted(
         relativeSizes: norms.rows.map(\.norms.relativeSize), largest: options.largest,
         smallest: options.smallest))
+    let lost = try lostSegments(reader, norms)
+    if isOn(.gaps) { chosen.formUnion(irregular) }
     coverage.targeted = chosen.count - drawn.count
     coverage.probability = SegmentDraw.probability(
       segments: count, forged: coverage.forgedSegments, drawn: coverage.drawn)
-    let ordered = chosen.sorted()
+    let ordered = chosen.filter { lost[$0] == nil }.sorted()
     try checkLengths(ordered, norms)
     for (done, segment) in ordered.enumerated() {
       progress(Double(done) / Double(chosen.count), "re-executing segment \(segment)")
       try execute(segment, reader, executor, norms)
+    }
+    // Last: what is refuted elsewhere is refuted, whatever was lost here.
+    if let (segment, gap) = lost.min(by: { $0.key < $1.key }) {
+      throw lostSteps(segment, gap, norms, others: lost.count - 1)
     }
     return [
       "\(coverage.executedSegments.count) of \(count) segments re-executed "
         + "(\(coverage.executedSteps) of \(coverage.trainedSteps) steps); every end state agrees in "
         + "every tensor"
     ]
+  }
+
+  /// The gaps of which the prover himself says that steps are lost. All of them: such a segment spans
+  /// checkpoints that are missing, or else it is as good as a forged one and the draw finds it as such.
+  private func lostSegments(
+    _ reader: ArchiveReader, _ norms: NormsTable
+  ) throws(CheckStop) -> [Int: CheckpointRecord.Gap] {
+    guard isOn(.gaps) else { return [:] }
+    var lost: [Int: CheckpointRecord.Gap] = [:]
+    for segment in irregular {
+      let record = try reading { () throws(ArchiveError) in try reader.checkpoint(segment + 2) }
+      if let gap = record.gap, gap.lostSteps > 0 { lost[segment] = gap }
+    }
+    return lost
+  }
+
+  private func lostSteps(
+    _ segment: Int, _ gap: CheckpointRecord.Gap, _ norms: NormsTable, others: Int
+  ) -> CheckStop {
+    let start = segment == 0 ? 0 : norms.rows[segment - 1].endStep
+    return .undecided(
+      "segment \(segment) (steps \(start) to \(norms.rows[segment].endStep)) lost \(gap.lostSteps) "
+        + "steps, says the prover (\(printable(gap.cause))): nothing can show that they were done"
+        + (others > 0 ? "; so with \(others) more segments" : ""),
+      code: "lost", remedy: "no verification can make up for it: train again, or accept the rest")
   }
 
   /// A segment that the verifier's policy refuses is not executed either: one may hold as many steps as
@@ -66,6 +97,10 @@ extension Verifier {
     let before = try reading { () throws(ArchiveError) in try reader.checkpoint(segment + 1) }
     let after = try reading { () throws(ArchiveError) in try reader.checkpoint(segment + 2) }
     let place = "segment \(segment) (steps \(after.firstStep) to \(after.step))"
+    // In a segment of the scheduled length, so that only those who draw it find it.
+    if isOn(.gaps), let gap = after.gap, gap.lostSteps > 0 {
+      throw lostSteps(segment, gap, norms, others: 0)
+    }
     try checkPlace(segment, before, after, norms, place)
     try checkSteps(after, reader, executor, place)
     // Before anything is fetched: a record may claim tensors that no memory holds.

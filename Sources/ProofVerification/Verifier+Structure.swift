@@ -20,6 +20,13 @@ extension Verifier {
         code: error.code.description)
     }
     self.reader = reader
+    let json = try? JSONValue(parsing: reader.settings, form: .canonical)
+    guard json?["algorithm"]?.stringValue != ImportedArchive.algorithm else {
+      throw .undecided(
+        "an imported archive: its checkpoints came from files, and nothing is known of the training "
+          + "between them", code: "imported",
+        remedy: "check its bytes with `pol check`; a proof needs a training that was recorded")
+    }
     let table = try reading { () throws(ArchiveError) in try reader.normsTable() }
     norms = table
     coverage.segments = reader.segmentCount
@@ -40,9 +47,14 @@ extension Verifier {
       throw .refuted("policy.json, which the prover committed to, is not valid: \(error.reason)")
     }
     self.policy = policy
+    let starts = [0] + table.rows.map(\.endStep)
+    irregular = table.rows.indices.filter {
+      policy.schedule.next(after: starts[$0], total: coverage.trainedSteps)
+        != table.rows[$0].endStep
+    }
     coverage.forgedSegments = SegmentDraw.forgedCount(
       segments: table.rows.count, fraction: options.forgedFraction)
-    let longest = Verifier.longestSteps(of: coverage.forgedSegments, in: table)
+    let longest = longestSteps(of: coverage.forgedSegments, in: table)
     coverage.forgedStepShare = Double(longest) / Double(max(1, coverage.trainedSteps))
     do throws(ReexecutionError) {
       executor = try makeExecutor(reader.settings)
@@ -132,7 +144,7 @@ extension Verifier {
     // little about steps.
     guard
       SegmentDraw.allows(
-        longest: Verifier.longestSteps(of: coverage.forgedSegments, in: norms),
+        longest: longestSteps(of: coverage.forgedSegments, in: norms),
         of: coverage.trainedSteps, segments: norms.rows.count, fraction: options.forgedFraction)
     else {
       throw outside(
@@ -156,11 +168,37 @@ extension Verifier {
     return nil
   }
 
-  /// The most steps that `count` segments can hold.
-  private static func longestSteps(of count: Int, in norms: NormsTable) -> Int {
+  /// The most steps that `count` segments can hold, without those that are executed in any case.
+  private func longestSteps(of count: Int, in norms: NormsTable) -> Int {
     let ends = [0] + norms.rows.map(\.endStep)
-    let lengths = zip(ends, ends.dropFirst()).map { $1 - $0 }.sorted(by: >)
+    let executed = isOn(.gaps) ? Set(irregular) : []
+    let lengths = norms.rows.indices.filter { !executed.contains($0) }
+      .map { ends[$0 + 1] - ends[$0] }.sorted(by: >)
     return lengths.prefix(count).reduce(0, +)
+  }
+
+  /// A segment that ends at another step than the next due one: checkpoints may be missing before it,
+  /// which its record has to say, and it still ends where one was due.
+  private func checkGap(
+    _ segment: Int, _ policy: Policy, _ norms: NormsTable
+  ) throws(CheckStop) {
+    let start = segment == 0 ? 0 : norms.rows[segment - 1].endStep
+    let end = norms.rows[segment].endStep
+    let due = policy.schedule.next(after: start, total: coverage.trainedSteps)
+    let wanted = "the committed schedule has the next checkpoint at \(due)"
+    guard policy.schedule.reaches(end, from: start, total: coverage.trainedSteps) else {
+      throw .refuted("segment \(segment) ends at step \(end); \(wanted)")
+    }
+    let reader = try opened()
+    let record = try reading { () throws(ArchiveError) in try reader.checkpoint(segment + 2) }
+    guard record.gap != nil else {
+      throw .refuted("segment \(segment) ends at step \(end) and is not marked as a gap; \(wanted)")
+    }
+    if isOn(.continuity), record.firstStep != start || record.step != end {
+      throw .refuted(
+        "segment \(segment), a gap, says that it goes from step \(record.firstStep) to "
+          + "\(record.step), and goes from \(start) to \(end)")
+    }
   }
 
   /// The run against what the prover himself committed to: a difference is a broken promise.
@@ -169,16 +207,7 @@ extension Verifier {
       throw .refuted("the algorithm is not in the policy that the prover committed to")
     }
     guard isOn(.schedule) else { return }
-    var step = 0
-    for (segment, row) in norms.rows.enumerated() {
-      let due = policy.schedule.next(after: step, total: coverage.trainedSteps)
-      guard row.endStep == due else {
-        throw .refuted(
-          "segment \(segment) ends at step \(row.endStep); the committed schedule has the next "
-            + "checkpoint at \(due)")
-      }
-      step = row.endStep
-    }
+    for segment in irregular { try checkGap(segment, policy, norms) }
     // A run cut short is not the committed one: whoever may stop anywhere may choose among endings.
     if let steps = referenceSettings?.steps, coverage.trainedSteps != steps {
       throw .refuted(

@@ -30,6 +30,9 @@ package final class Verifier {
   /// Whether the ledger was read whole and goes on from what this client knows of it. What follows
   /// from a ledger that broke its promise is nobody's lie but the log's.
   var isLedgerSound = false
+  /// Segments that do not end where the committed schedule has the next checkpoint. Each is executed:
+  /// it is a gap, or a lie.
+  var irregular: [Int] = []
   var coverage = Coverage()
   var assurance = Assurance.none
   /// Whether the structure check reached its end, so that a missing executor means what it says.

@@ -66,6 +66,7 @@ package enum Defence: String, CaseIterable, Sendable {
   case policy
   case proverPolicy
   case schedule
+  case gaps
   case continuity
   case initialWeights
   case initialOptimizer

@@ -90,7 +90,7 @@ import Testing
       // Five checkpoints of three chunks; the buffer's is always the same.
       #expect(summary.namedChunks == 15)
       #expect(summary.distinctChunks == 11)
-      try writer.packs.close()
+      try writer.opened().packs.close()
       let index = try PackCatalog.index(0, openArchive(path).source)
       #expect(index.rows.count == 11)
       #expect(Set(index.rows.map(\.storedID)).count == 11)

@@ -42,7 +42,7 @@ struct Cheat: Sendable, CustomTestStringConvertible {
   }
 
   static let all =
-    stepCheats + batchCheats + stateCheats + recordCheats + policyCheats
+    stepCheats + batchCheats + stateCheats + recordCheats + policyCheats + gapCheats
 }
 
 extension TrainingState {

@@ -68,11 +68,11 @@ struct Forgery {
   static func record(
     _ old: CheckpointRecord, step: Int? = nil, steps: [CheckpointRecord.Step]? = nil,
     signatureRoot: Digest? = nil, norms: UpdateNorms? = nil, sequence: UInt64? = nil,
-    previous: Digest? = nil
+    previous: Digest? = nil, gap: CheckpointRecord.Gap? = nil
   ) -> CheckpointRecord {
     CheckpointRecord(
       sequence: sequence ?? old.sequence, previous: previous ?? old.previous,
-      step: step ?? old.step, steps: steps ?? old.steps, gap: old.gap,
+      step: step ?? old.step, steps: steps ?? old.steps, gap: gap ?? old.gap,
       signatureRoot: signatureRoot ?? old.signatureRoot, norms: norms ?? old.norms,
       layout: old.layout, chunks: old.chunks) ?? old
   }

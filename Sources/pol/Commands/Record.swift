@@ -41,6 +41,7 @@ struct Record: ParsableCommand {
       }
       guard !session.isSealed else { return 0 }
       try session.flush()
+      if let trouble = session.trouble { throw trouble.error }
       if let step = session.durableStep {
         output.hint("recorded to step \(step); send resume to go on, finish to seal")
       }

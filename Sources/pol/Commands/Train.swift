@@ -27,6 +27,8 @@ struct Train: ParsableCommand {
   @OptionGroup var recording: RecordingOptions
   @Option(help: "Threads that share a matrix product; changes no bit.")
   var threads = 1
+  @Flag(help: "Stop when a checkpoint cannot be written, instead of training on and leaving a gap.")
+  var strict = false
   @Flag(help: "Stop before the first step.")
   var prepare = false
   @Option(help: ArgumentHelp("Write the trained weights as safetensors.", valueName: "file"))
@@ -66,11 +68,13 @@ struct Train: ParsableCommand {
     if !report.isNew {
       output.talk("going on after step \(firstStep) of \(total), with the archive's own settings")
     }
-    try note(run, firstStep == 0 ? "start" : "resume", [("step", .int(firstStep))])
+    note(run, firstStep == 0 ? "start" : "resume", [("step", .int(firstStep))], output)
     let progress = ProgressBar("training")
     var lastLoss: Float?
     let outcome = try TrainingRun.run(
-      trainer, into: run.recorder(), shouldStop: { Interruption.signalNumber != nil }
+      trainer, into: run.recorder(isStrict: strict),
+      shouldStop: { Interruption.signalNumber != nil },
+      troubled: { tell($0, progress, output) }, retry: { waitForStore(failures: $0, output) }
     ) { step, record in
       let loss = Float(bitPattern: record.loss)
       lastLoss = loss
@@ -80,9 +84,9 @@ struct Train: ParsableCommand {
     let elapsed = start.duration(to: .now)
     let seconds =
       Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
-    try note(
+    note(
       run, outcome.isComplete ? "end" : "stop",
-      [("milliseconds", .int(Int(seconds * 1000))), ("step", .int(outcome.durableStep))])
+      [("milliseconds", .int(Int(seconds * 1000))), ("step", .int(outcome.durableStep))], output)
     if !outcome.isComplete, let number = Interruption.signalNumber {
       report.stopped(outcome, output)
       return Interruption.exitStatus(number)
@@ -96,11 +100,46 @@ struct Train: ParsableCommand {
   }
 
   private func note(
-    _ run: RecordedRun, _ event: String, _ members: [(String, JSONValue)]
-  ) throws {
-    try run.writer.note(
-      [("event", .string(event)), ("time", .string(wallClockTime()))] + members)
+    _ run: RecordedRun, _ event: String, _ members: [(String, JSONValue)], _ output: Output
+  ) {
+    do {
+      try run.writer.note(
+        [("event", .string(event)), ("time", .string(wallClockTime()))] + members)
+    } catch {
+      // Nothing hashes the journal, so that nothing is worth stopping for.
+      output.hint("the journal lacks a line: \(CommandFailure(error).message)")
+    }
   }
+
+  private func tell(_ trouble: RecordingTrouble?, _ progress: ProgressBar, _ output: Output) {
+    progress.finish()
+    guard let trouble else {
+      output.talk("recording works again, after a gap")
+      return
+    }
+    let count = trouble.missedCheckpoints
+    // Of many in a row the first ten, then each tenth of what went before.
+    guard count <= 10 || count % max(1, count / 10) == 0 else { return }
+    output.talk("warning: checkpoint not written: \(trouble.message)")
+    output.hint(
+      "the training goes on; \(count) missed, \(trouble.lostSteps) steps lost; "
+        + trouble.error.remedy)
+  }
+
+  /// The last checkpoint is tried once a second for a minute.
+  private func waitForStore(failures: Int, _ output: Output) -> Bool {
+    guard !strict, failures <= Train.lastAttempts, Interruption.signalNumber == nil else {
+      return false
+    }
+    if failures == 1 {
+      output.hint(
+        "the last checkpoint is tried again for \(Train.lastAttempts) seconds: make room now")
+    }
+    sleep(1)
+    return true
+  }
+
+  private static let lastAttempts = 60
 }
 
 /// Whether a recorded run stands in the folder, sealed or not.

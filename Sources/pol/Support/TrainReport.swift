@@ -17,6 +17,7 @@ struct TrainReport {
   }
 
   private var name: String { printable(archive) }
+  private static let gapsShown = 8
 
   func prepared(_ output: Output) {
     let opening = run.writer.opening
@@ -57,6 +58,15 @@ struct TrainReport {
       more.append(
         ("heldOut", .map([("correct", .int(heldOut.correct)), ("count", .int(heldOut.count))])))
     }
+    let gaps = run.writer.gaps
+    for gap in gaps.prefix(TrainReport.gapsShown) {
+      rows.append(
+        (
+          "gap",
+          "steps \(gap.firstStep) to \(gap.endStep), \(gap.lostSteps) lost: checkpoints are missing"
+        ))
+    }
+    if gaps.count > TrainReport.gapsShown { rows.append(("gaps", "\(gaps.count) in all")) }
     rows.append(("archive root", run.writer.root.hex))
     output.rows(rows)
     output.document("pol-train/1", members(more))
@@ -70,6 +80,16 @@ struct TrainReport {
       ("steps", .int(run.description.steps)),
       ("checkpoints", .int(run.writer.checkpointCount)),
       ("archiveRoot", .string(run.writer.root.hex)),
+      (
+        "gaps",
+        .array(
+          run.writer.gaps.map {
+            .map([
+              ("from", .int($0.firstStep)), ("lostSteps", .int($0.lostSteps)),
+              ("to", .int($0.endStep)),
+            ])
+          })
+      ),
     ] + more
   }
 }

@@ -85,10 +85,22 @@ struct ArchiveView {
       ),
       ("chunks", "\(summary.namedChunks) named, \(summary.distinctChunks) distinct"),
     ]
+    rows += summary.gaps.prefix(ArchiveView.gapsShown).map { ("gap", text($0)) }
+    if summary.gaps.count > ArchiveView.gapsShown {
+      rows.append(("gaps", "\(summary.gaps.count) in all"))
+    }
     if let claims {
       rows.append(("claimed", "\(claims.correct) of \(claims.count) held-out points correct"))
     }
     return rows
+  }
+
+  private static let gapsShown = 8
+
+  private func text(_ item: ArchiveSummary.MarkedGap) -> String {
+    let lost = item.gap.lostSteps == 0 ? "no step lost" : "\(item.gap.lostSteps) steps lost"
+    return "steps \(item.steps.lowerBound) to \(item.steps.upperBound), \(lost): "
+      + printable(item.gap.cause)
   }
 
   private var members: [(String, JSONValue)] {
@@ -103,6 +115,16 @@ struct ArchiveView {
       ("rawBytes", .int(summary.rawByteCount)), ("packBytes", .int(summary.packByteCount)),
       ("chunksNamed", .int(summary.namedChunks)),
       ("chunksDistinct", .int(summary.distinctChunks)),
+      (
+        "gaps",
+        .array(
+          summary.gaps.map {
+            .object([
+              .init("from", .int($0.steps.lowerBound)), .init("to", .int($0.steps.upperBound)),
+              .init("lostSteps", .int($0.gap.lostSteps)), .init("cause", .string($0.gap.cause)),
+            ])
+          })
+      ),
       (
         "losses",
         .array(

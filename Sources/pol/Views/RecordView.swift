@@ -24,13 +24,16 @@ struct RecordView {
     output.rows([
       ("record", "\(number) of \(reader.index.rows.count - 1)"),
       ("record hash", reader.index.rows[number].hash.hex),
-      ("step", "\(record.step), \(record.steps.count) since the record before"),
+      ("step", "\(record.step), \(record.steps.count) known since the record before"),
       ("signature root", record.signatureRoot.hex),
       (
         "update",
         norms.map { "\($0.name) \(brief(Double(bitPattern: $0.bits)))" }.joined(separator: "  ")
       ),
     ])
+    if let gap = record.gap {
+      output.rows([("gap", "\(gap.lostSteps) steps lost: \(printable(gap.cause))")])
+    }
     showSteps(output)
     showTensors(output)
     output.document("pol-inspect-record/1", members)
@@ -39,12 +42,13 @@ struct RecordView {
   private func showSteps(_ output: Output) {
     guard !record.steps.isEmpty else { return }
     output.line()
+    let lost = record.gap?.lostSteps ?? 0
     output.line("      step  learning rate          loss  points")
     for (offset, step) in record.steps.enumerated() {
       let rate = brief(Double(Float(bitPattern: step.learningRate)))
       let loss = brief(Double(Float(bitPattern: step.loss)))
       output.line(
-        "\(record.firstStep + offset)".rightColumn(10) + rate.rightColumn(15)
+        "\(record.firstStep + lost + offset)".rightColumn(10) + rate.rightColumn(15)
           + loss.rightColumn(14) + "\(step.batch.count)".rightColumn(8))
     }
   }
@@ -75,7 +79,7 @@ struct RecordView {
   private var members: [(String, JSONValue)] {
     let steps = record.steps.enumerated().map { offset, step in
       JSONValue.object([
-        JSONValue.Member("step", .int(record.firstStep + offset)),
+        JSONValue.Member("step", .int(record.step - record.steps.count + offset)),
         JSONValue.Member("learningRate", .double(Double(Float(bitPattern: step.learningRate)))),
         JSONValue.Member("loss", .double(Double(Float(bitPattern: step.loss)))),
         JSONValue.Member("batch", .array(step.batch.map { JSONValue.int($0) })),
@@ -99,5 +103,8 @@ struct RecordView {
       ),
       ("steps", .array(steps)), ("tensors", .array(tensors)),
     ]
+      + (record.gap.map {
+        [("gap", .map([("cause", .string($0.cause)), ("lostSteps", .int($0.lostSteps))]))]
+      } ?? [])
   }
 }
