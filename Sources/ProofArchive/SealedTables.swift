@@ -225,7 +225,7 @@ package struct ObjectTable: Equatable, Sendable {
     table: ObjectTable, byteCount: Int
   ) {
     let bytes = try ArchiveReader.whole(ArchiveFiles.objects, in: source, limit: byteLimit)
-    let raw = try parsing(ArchiveFiles.objects) { () throws(ParsingError) in
+    let raw = try parsing("\(source.location)/\(ArchiveFiles.objects)") { () throws(ParsingError) in
       try rawRows(bytes, root: seal.objectRoot)
     }
     let table = try parsing(ArchiveFiles.objects, isSigned: true) { () throws(ParsingError) in
