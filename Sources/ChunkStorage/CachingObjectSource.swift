@@ -60,15 +60,62 @@ package final class CachingObjectSource: ObjectSource {
     return bytes
   }
 
+  /// Asks for the anchor along with the rest: what is kept under the anchor that this location had last
+  /// is used only if it still has that one, and else asked for after all.
   package func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?] {
+    let anchorPosition = requests.firstIndex { isAnchor($0) }
+    let guess = anchorPosition != nil && scope == nil ? remembered() : nil
+    if guess != nil { state.withLock { $0.scope = guess } }
     var answers = requests.map { known($0) }
-    let missing = answers.indices.filter { answers[$0] == nil }
-    let fetched = try base.readTogether(missing.map { requests[$0] })
+    var missing = answers.indices.filter { answers[$0] == nil }
+    var fetched: [[UInt8]?]
+    do throws(StorageError) {
+      fetched = try base.readTogether(missing.map { requests[$0] })
+      if let anchorPosition {
+        let anchor = missing.firstIndex(of: anchorPosition).flatMap { fetched[$0] }
+        let found = anchor.map { SHA256.hash($0) }
+        state.withLock { $0.scope = found }
+        if let found { remember(found) }
+        if let guess, guess != found {
+          let stale = answers.indices.filter { answers[$0] != nil }
+          fetched += try base.readTogether(stale.map { requests[$0] })
+          missing += stale
+        }
+      }
+    } catch {
+      if guess != nil { state.withLock { $0.scope = nil } }
+      throw error
+    }
     for (position, bytes) in zip(missing, fetched) {
       answers[position] = bytes
       if let bytes { keep(bytes, requests[position]) }
     }
     return answers
+  }
+
+  private var scope: Digest? { state.withLock { $0.scope } }
+
+  private func isAnchor(_ request: ObjectRequest) -> Bool {
+    guard request.name == anchor, case .whole = request.part else { return false }
+    return true
+  }
+
+  /// Under this key stands the digest of the anchor that was read last.
+  private var anchorKey: Digest {
+    SHA256.hash(Array([location, "anchor", anchor].joined(separator: "\0").utf8))
+  }
+
+  private func remembered() -> Digest? {
+    let key = anchorKey
+    guard let bytes = cache.read(key, limit: Digest.byteCount) else { return nil }
+    state.withLock { _ = $0.used.insert(key) }
+    return Digest(bytes)
+  }
+
+  private func remember(_ scope: Digest) {
+    let key = anchorKey
+    state.withLock { _ = $0.used.insert(key) }
+    cache.write(scope.bytes, key)
   }
 
   private func known(_ request: ObjectRequest) -> [UInt8]? {

@@ -31,6 +31,9 @@ package final class TileNodeReader<Source: TileSource>: NodeReader {
     return try tile(coordinate).node(at: inside)
   }
 
+  /// Whether a tile was read and is kept, so that nobody needs to fetch it ahead.
+  package func holds(_ coordinate: TileCoordinate) -> Bool { cache[coordinate] != nil }
+
   private func tile(_ coordinate: TileCoordinate) throws(Source.Failure) -> StoredTree {
     if let known = cache[coordinate] { return known }
     let hashes = try source.hashes(ofTile: coordinate)

@@ -81,10 +81,9 @@ package final class ArchiveKeys {
 
   /// The encoded payload of a record's frame.
   func openRecord(
-    _ stored: ArraySlice<UInt8>, id: Digest, number: Int, rawByteCount: Int
+    _ stored: ArraySlice<UInt8>, id: Digest, number: Int, rawByteCount: Int, at place: String
   ) throws(ArchiveError) -> [UInt8] {
     let key = try source.key(.record, UInt64(number), id: id)
-    let place = "\(ArchiveFiles.records), record \(number)"
     let shape = ObjectShape.record(rawByteCount: UInt32(clamping: rawByteCount))
     let encoded = try parsing(place) { () throws(ParsingError) in
       try cipher.open(stored, id: id, shape, with: key)

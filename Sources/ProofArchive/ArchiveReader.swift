@@ -8,6 +8,8 @@ package import ProofPrimitives
 /// record against its hash, a chunk against its digest, a data point against the dataset root.
 package final class ArchiveReader {
   package let source: any ObjectSource
+  /// The same source, with what was asked for ahead.
+  let staged: StagedObjectSource
   /// Nil when the archive is unfinished, which only `init(unsealed:)` accepts.
   package let seal: Seal?
   package let index: RecordIndex
@@ -23,35 +25,41 @@ package final class ArchiveReader {
   /// Nil for an archive that is not encrypted.
   let keys: ArchiveKeys?
   let loader: ChunkLoader
+  /// The record that was read last, and those beside it.
   private var frames: [Int: RecordFrame] = [:]
   private var objects: ObjectTable?
   /// 1 MiB: settings and policies are a page of text.
   static let textLimit = 1 << 20
 
-  /// Opens a sealed archive: reads the seal, the record index, record 0, settings and policy.
+  /// Opens a sealed archive: reads the seal, the record index, record 0, settings and policy, in two round
+  /// trips.
   ///
+  /// - Parameter ahead: What is fetched along with that.
   /// - Throws: `.missing` when there is no seal; `.damaged` when the signature or a digest does not
   ///   match.
   ///   For an encrypted archive also as `ArchiveAccess` and `Grant` say.
   package init(
-    _ source: any ObjectSource, access: ArchiveAccess = .none
+    _ source: any ObjectSource, access: ArchiveAccess = .none, ahead: ReadAhead = .nothing
   ) throws(ArchiveError) {
     self.source = source
-    let seal = try ArchiveReader.seal(in: source)
+    staged = StagedObjectSource(source)
+    try ArchiveReader.stageTables(staged, ahead)
+    let seal = try ArchiveReader.seal(in: staged)
     keys = try access.keys(for: seal)
-    index = try ArchiveReader.index(source, seal, keys)
+    index = try ArchiveReader.index(staged, seal, keys)
     self.seal = seal
     tornTail = nil
-    header = try RecordsHeader.load(source, seal: seal)
-    opening = try ArchiveReader.opening(source, index, keys)
+    try ArchiveReader.stageRecords(staged, index, [0] + ahead.records)
+    header = try RecordsHeader.load(staged, seal: seal)
+    opening = try ArchiveReader.opening(staged, index, keys)
     guard opening.archiveID == seal.archiveID else {
       throw ArchiveReader.falseSeal("the archive id is not that of record 0")
     }
     try header.check(opening)
-    (settings, policy) = try ArchiveReader.texts(source, opening, keys)
+    (settings, policy) = try ArchiveReader.texts(staged, opening, keys)
     dataset = DatasetReader(
-      source: source, root: opening.datasetRoot, count: opening.datasetCount, keys: keys)
-    loader = ChunkLoader(source: source, opening: opening, header: header, keys: keys)
+      source: staged, root: opening.datasetRoot, count: opening.datasetCount, keys: keys)
+    loader = ChunkLoader(source: staged, opening: opening, header: header, keys: keys)
   }
 
   /// Opens an archive that may be unfinished, by walking its records: for looking at it locally.
@@ -59,6 +67,7 @@ package final class ArchiveReader {
     unsealed source: any ObjectSource, access: ArchiveAccess = .none
   ) throws(ArchiveError) {
     self.source = source
+    staged = StagedObjectSource(source)
     let scan = try RecordScan(source, access: access)
     keys = scan.keys
     seal = nil
@@ -68,10 +77,10 @@ package final class ArchiveReader {
     opening = scan.opening
     (settings, policy) = try ArchiveReader.texts(source, opening, keys)
     dataset = DatasetReader(
-      source: source, root: opening.datasetRoot, count: opening.datasetCount, keys: keys)
+      source: staged, root: opening.datasetRoot, count: opening.datasetCount, keys: keys)
     let kept = try KeptPacks(source, header)
     loader = ChunkLoader(
-      source: source, opening: opening, header: header, keys: keys, open: kept.openIndexes)
+      source: staged, opening: opening, header: header, keys: keys, open: kept.openIndexes)
   }
 
   /// The seal with its signature checked: its fields are what the holder of its key said.
@@ -108,12 +117,13 @@ package final class ArchiveReader {
   ) throws(ArchiveError) -> RecordIndex {
     let table = try file(
       ArchiveFiles.recordIndex, .recordIndex, in: source, limit: RecordIndex.byteLimit, keys)
-    let index = try parsing(ArchiveFiles.recordIndex) { () throws(ParsingError) in
+    let place = "\(source.location)/\(ArchiveFiles.recordIndex)"
+    let index = try parsing(place) { () throws(ParsingError) in
       try RecordIndex(parsing: table)
     }
     guard index.root == seal.archiveRoot else {
       throw ArchiveError(
-        .damaged, at: ArchiveFiles.recordIndex, "the record hashes do not give the archive root")
+        .damaged, at: place, "the record hashes do not give the archive root")
     }
     guard index.rows.count == seal.recordCount, index.rows.last?.hash == seal.finalRecord else {
       throw falseSeal("the record count or the final record is not that of the archive root")
@@ -142,7 +152,7 @@ package final class ArchiveReader {
     let bytes = try whole(
       name, in: source,
       limit: limit + EncryptedFile.headerByteCount + ObjectCipher.tagByteCount)
-    return try keys.openFile(bytes, kind, at: name)
+    return try keys.openFile(bytes, kind, at: "\(source.location)/\(name)")
   }
 
   private static func opening(
@@ -152,13 +162,20 @@ package final class ArchiveReader {
       throw ArchiveError(.damaged, at: ArchiveFiles.recordIndex, "there are no records")
     }
     let frame = try frame(row, number: 0, in: source, keys)
-    return try parsing(recordPlace(0), isSigned: true) { () throws(ParsingError) in
+    return try parsing(recordPlace(0, row, source), isSigned: true) { () throws(ParsingError) in
       try OpeningRecord(parsing: frame.record[...])
     }
   }
 
   static func recordPlace(_ number: Int) -> String {
     "\(ArchiveFiles.records), record \(number)"
+  }
+
+  /// With the server, and where the frame begins.
+  private static func recordPlace(
+    _ number: Int, _ row: RecordIndex.Row, _ source: any ObjectSource
+  ) -> String {
+    "\(source.location)/\(ArchiveFiles.records), record \(number) at byte \(row.offset)"
   }
 
   static func texts(
@@ -168,12 +185,14 @@ package final class ArchiveReader {
       ArchiveFiles.settings, .settings, in: source, limit: textLimit, keys)
     guard SHA256.hash(.settings, settings) == opening.settingsDigest else {
       throw ArchiveError(
-        .damaged, at: ArchiveFiles.settings, "these are not the settings that record 0 names")
+        .damaged, at: "\(source.location)/\(ArchiveFiles.settings)",
+        "these are not the settings that record 0 names")
     }
     let policy = try file(ArchiveFiles.policy, .policy, in: source, limit: textLimit, keys)
     guard SHA256.hash(.policy, policy) == opening.policyDigest else {
       throw ArchiveError(
-        .damaged, at: ArchiveFiles.policy, "this is not the policy that record 0 names")
+        .damaged, at: "\(source.location)/\(ArchiveFiles.policy)",
+        "this is not the policy that record 0 names")
     }
     return (settings, policy)
   }
@@ -182,16 +201,11 @@ package final class ArchiveReader {
     _ row: RecordIndex.Row, number: Int, in source: any ObjectSource, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> RecordFrame {
     let bytes = try source.bytes(of: ArchiveFiles.records, row.range)
-    return try checked(bytes, row, number, keys)
-  }
-
-  private static func checked(
-    _ bytes: [UInt8], _ row: RecordIndex.Row, _ number: Int, _ keys: ArchiveKeys?
-  ) throws(ArchiveError) -> RecordFrame {
-    let frame = try RecordFrame(parsing: bytes, number: number, keys: keys)
+    let place = recordPlace(number, row, source)
+    let frame = try RecordFrame(parsing: bytes, number: number, keys: keys, at: place)
     guard RecordHeader.hash(frame.record[...]) == row.hash else {
       throw ArchiveError(
-        .damaged, at: recordPlace(number), "the record is not the one in the archive root")
+        .damaged, at: place, "the record is not the one in the archive root")
     }
     return frame
   }
@@ -202,7 +216,7 @@ package final class ArchiveReader {
   /// Record `number`, from 1, checked against its hash; its chain link checked too.
   package func checkpoint(_ number: Int) throws(ArchiveError) -> CheckpointRecord {
     let frame = try loadFrame(number)
-    let place = ArchiveReader.recordPlace(number)
+    let place = place(ofRecord: number)
     let record = try parsing(place, isSigned: seal != nil) {
       () throws(ParsingError) in
       try CheckpointRecord(parsing: frame.record[...], opening: opening)
@@ -217,27 +231,30 @@ package final class ArchiveReader {
     return record
   }
 
-  /// Fetches the frames of consecutive records in one request.
+  private func place(ofRecord number: Int) -> String {
+    ArchiveReader.recordPlace(number, index.rows[number], staged)
+  }
+
+  /// Asks for the frames of these records ahead, in one round trip. Unless they are all here, what an
+  /// earlier call asked for is forgotten.
   package func prefetch(_ numbers: ClosedRange<Int>) throws(ArchiveError) {
-    guard numbers.lowerBound >= 0, numbers.upperBound < index.rows.count else { return }
-    let rows = index.rows[numbers]
-    guard let start = rows.first?.offset, let last = rows.last,
-      zip(rows, rows.dropFirst()).allSatisfy({ $0.offset + $0.frameByteCount == $1.offset })
-    else { return }
-    let bytes = try source.bytes(
-      of: ArchiveFiles.records, start..<last.offset + last.frameByteCount)
-    frames = [:]
-    for (number, row) in zip(numbers, rows) {
-      let from = row.offset - start
-      frames[number] = try ArchiveReader.checked(
-        Array(bytes[from..<from + row.frameByteCount]), row, number, keys)
+    let wanted = numbers.filter { index.rows.indices.contains($0) && frames[$0] == nil }
+    let isHere = wanted.allSatisfy {
+      staged.holds(ObjectRequest(ArchiveFiles.records, .range(index.rows[$0].range)))
     }
+    guard !isHere else { return }
+    staged.discard(ArchiveFiles.records)
+    try ArchiveReader.stageRecords(staged, index, wanted)
   }
 
   private func loadFrame(_ number: Int) throws(ArchiveError) -> RecordFrame {
     if let known = frames[number] { return known }
     precondition(index.rows.indices.contains(number) && number >= 1, "no such checkpoint record")
-    return try ArchiveReader.frame(index.rows[number], number: number, in: source, keys)
+    let frame = try ArchiveReader.frame(index.rows[number], number: number, in: staged, keys)
+    // Those of a segment are read together.
+    frames = frames.filter { abs($0.key - number) == 1 }
+    frames[number] = frame
+    return frame
   }
 
   /// The state of checkpoint record `number`: the tensors of `roles`, no other chunk fetched.
@@ -245,6 +262,7 @@ package final class ArchiveReader {
     _ number: Int, roles: Set<TensorRole> = Set(TensorRole.allCases)
   ) throws(ArchiveError) -> TrainingState {
     let record = try checkpoint(number)
+    defer { staged.discard("\(ArchiveFiles.packFolder)/") }
     return try loader.state(of: record, envelope: try envelope(number), roles: roles)
   }
 
@@ -256,7 +274,7 @@ package final class ArchiveReader {
   func envelope(_ number: Int) throws(ArchiveError) -> Envelope {
     let frame = try loadFrame(number)
     let record = try checkpoint(number)
-    return try parsing("\(ArchiveReader.recordPlace(number)), envelope") {
+    return try parsing("\(place(ofRecord: number)), envelope") {
       () throws(ParsingError) in
       try Envelope(
         parsing: frame.envelope[...], chunks: record.chunks, header: header)
@@ -265,7 +283,7 @@ package final class ArchiveReader {
 
   /// The norms of all segments, checked against the digest in the seal.
   package func normsTable() throws(ArchiveError) -> NormsTable {
-    try ArchiveReader.normsTable(source, seal, keys)
+    try ArchiveReader.normsTable(staged, seal, keys)
   }
 
   static func normsTable(
@@ -275,9 +293,10 @@ package final class ArchiveReader {
       ArchiveFiles.norms, .norms, in: source, limit: NormsTable.byteLimit, keys)
     if let seal, NormsTable.digest(bytes) != seal.normsDigest {
       throw ArchiveError(
-        .damaged, at: ArchiveFiles.norms, "these are not the norms that the seal names")
+        .damaged, at: "\(source.location)/\(ArchiveFiles.norms)",
+        "these are not the norms that the seal names")
     }
-    let table = try parsing(ArchiveFiles.norms, isSigned: seal != nil) {
+    let table = try parsing("\(source.location)/\(ArchiveFiles.norms)", isSigned: seal != nil) {
       () throws(ParsingError) in try NormsTable(parsing: bytes)
     }
     if let seal, table.rows.count != seal.segmentCount {
@@ -303,7 +322,7 @@ package final class ArchiveReader {
     guard let seal else {
       throw ArchiveError(.missing, at: ArchiveFiles.seal, "the archive is not sealed")
     }
-    let table = try ObjectTable.load(source, seal).table
+    let table = try ObjectTable.load(staged, seal).table
     objects = table
     return table
   }
@@ -318,7 +337,7 @@ package final class ArchiveReader {
       let sealed = try objectTable().rows.first { $0.name == ArchiveFiles.claims }
       guard sealed?.digest == bytes.map({ SHA256.hash($0) }) else {
         throw ArchiveError(
-          bytes == nil ? .missing : .damaged, at: ArchiveFiles.claims,
+          bytes == nil ? .missing : .damaged, at: "\(source.location)/\(ArchiveFiles.claims)",
           "these are not the claims that were sealed")
       }
     }

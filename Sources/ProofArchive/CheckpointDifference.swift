@@ -94,10 +94,10 @@ package struct CheckpointDifference: Sendable {
     changedChunkCount = changed.count
     let old = CheckpointStateSource(
       first.record, try a.envelope(aNumber), a.loader, chunkByteCount: first.chunkByteCount,
-      expected: first.expected)
+      readsAhead: true, expected: first.expected)
     let new = CheckpointStateSource(
       second.record, try b.envelope(bNumber), b.loader, chunkByteCount: second.chunkByteCount,
-      expected: second.expected)
+      readsAhead: true, expected: second.expected)
     for (number, pair) in pairs.enumerated() {
       var change = TensorChange(spec: second.record.specs[pair.second])
       change.chunkCount = Set(pair.runs.map(\.second)).count

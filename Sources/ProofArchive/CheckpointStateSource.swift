@@ -16,6 +16,7 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
   private let chunkByteCount: Int
   /// Chunks that will be asked for; nil for all. No other is read ahead.
   private let expected: [Bool]?
+  private let readsAhead: Bool
   private let cache = Mutex(Cache())
 
   private struct Cache {
@@ -29,11 +30,13 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
   private static let readAheadByteCount = 8 << 20
   private static let heldByteCount = 24 << 20
 
+  /// - Parameter readsAhead: Whether who reads in order gets chunks before he asks for them.
   init(
     _ record: CheckpointRecord, _ envelope: Envelope, _ loader: ChunkLoader, chunkByteCount: Int,
-    expected: [Bool]? = nil
+    readsAhead: Bool, expected: [Bool]? = nil
   ) {
     self.expected = expected
+    self.readsAhead = readsAhead
     self.record = record
     self.envelope = envelope
     self.loader = loader
@@ -72,7 +75,7 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
     if let known = cache.raw[chunk] { return known }
     let ahead = max(1, CheckpointStateSource.readAheadByteCount / chunkByteCount)
     // Who reads on from where the last read ended will go on.
-    let end = cache.next == chunk ? chunk + ahead : min(last + 1, chunk + ahead)
+    let end = readsAhead && cache.next == chunk ? chunk + ahead : min(last + 1, chunk + ahead)
     let wanted = (chunk..<min(end, record.chunks.count)).filter {
       cache.raw[$0] == nil && ($0 <= last || expected?[$0] ?? true)
     }
@@ -103,8 +106,13 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
 extension ArchiveReader {
   /// The state of checkpoint record `number`, to be read piece by piece while the reader lives. Only the
   /// record is fetched now.
-  package func source(_ number: Int) throws(ArchiveError) -> any StateSource {
+  ///
+  /// - Parameter readsAhead: False fetches no chunk but those that are asked for: for a slice.
+  package func source(
+    _ number: Int, readsAhead: Bool = true
+  ) throws(ArchiveError) -> any StateSource {
     CheckpointStateSource(
-      try checkpoint(number), try envelope(number), loader, chunkByteCount: opening.sizes.chunk)
+      try checkpoint(number), try envelope(number), loader, chunkByteCount: opening.sizes.chunk,
+      readsAhead: readsAhead)
   }
 }

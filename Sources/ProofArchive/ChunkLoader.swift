@@ -31,6 +31,9 @@ final class ChunkLoader {
   private static let keyFrameLimit = 48 << 20
   /// Frames closer than this are fetched in one request.
   private static let gapLimit = 16_384
+  /// 64 KiB and a fiftieth of what is wanted may be fetched in vain, to save requests.
+  private static let spareByteCount = 65_536
+  private static let spareDivisor = 50
   /// 8 MiB in one request.
   private static let runLimit = 8 << 20
   /// 16 MiB of chunks that stand in a checkpoint more than once.
@@ -68,31 +71,13 @@ final class ChunkLoader {
     var repeatedByteCount = 0
     var start = 0
     while start < wanted.count {
-      planned = [:]
-      var places = Set<Envelope.Place>()
-      var packs = Set<UInt32>()
-      var end = start
-      var storedBound = 0
-      // A frame is hardly ever longer than a chunk, so a window is planned before the indexes are here.
-      while end < wanted.count, end == start || storedBound < window {
-        let chunk = wanted[end]
-        end += 1
-        guard repeated[record.chunks[chunk]] == nil, let number = rows[record.chunks[chunk]],
-          number < envelope.rows.count
-        else { continue }
-        let row = envelope.rows[number]
-        for place in [row.place] + envelope.chain(of: row).map(\.place) {
-          if let known = keyFrames[place] {
-            planned[place] = known
-            continue
-          }
-          guard places.insert(place).inserted else { continue }
-          packs.insert(place.pack)
-          storedBound += record.layout.byteCount(ofChunk: chunk)
-        }
-      }
-      try catalog.load(packs)
-      let frames = try fetch(places, of: record)
+      let plan = plan(
+        wanted[start...], rows, record, envelope, window: window
+      ) { repeated[$0] != nil }
+      let end = plan.end
+      planned = plan.known
+      try catalog.load(plan.packs)
+      let frames = try fetch(plan.places, of: record)
       var parents = ParentCache(
         envelope, uses: wanted[start..<end].compactMap { rows[record.chunks[$0]] })
       for chunk in wanted[start..<end] {
@@ -116,7 +101,9 @@ final class ChunkLoader {
         }
         guard raw.count == record.layout.byteCount(ofChunk: chunk) else {
           throw ArchiveError(
-            .malformed, at: "\(ArchiveFiles.records), record \(record.sequence), chunk \(chunk)",
+            .malformed,
+            at: "\(source.location)/\(ArchiveFiles.records), record \(record.sequence), "
+              + "chunk \(chunk)",
             "the chunk is not as long as its tensors", isSigned: true)
         }
         try body(chunk, raw)
@@ -125,12 +112,72 @@ final class ChunkLoader {
     }
   }
 
+  /// What one window of chunks is made of.
+  private struct Plan {
+    var places = Set<Envelope.Place>()
+    /// Key frames that are here already.
+    var known: [Envelope.Place: [UInt8]] = [:]
+    var packs = Set<UInt32>()
+    /// Position after the last chunk of the window.
+    var end: Int
+  }
+
+  /// The next chunks of `wanted` that fit into a window. A frame is hardly ever longer than a chunk, so
+  /// this needs no pack index.
+  private func plan(
+    _ wanted: ArraySlice<Int>, _ rows: [Digest: Int], _ record: CheckpointRecord,
+    _ envelope: Envelope, window: Int, isKnown: (Digest) -> Bool = { _ in false }
+  ) -> Plan {
+    var plan = Plan(end: wanted.startIndex)
+    var storedBound = 0
+    while plan.end < wanted.endIndex, plan.end == wanted.startIndex || storedBound < window {
+      let chunk = wanted[plan.end]
+      plan.end += 1
+      guard !isKnown(record.chunks[chunk]), let number = rows[record.chunks[chunk]],
+        number < envelope.rows.count
+      else { continue }
+      let row = envelope.rows[number]
+      for place in [row.place] + envelope.chain(of: row).map(\.place) {
+        if let known = keyFrames[place] {
+          plan.known[place] = known
+          continue
+        }
+        guard plan.places.insert(place).inserted else { continue }
+        plan.packs.insert(place.pack)
+        storedBound += record.layout.byteCount(ofChunk: chunk)
+      }
+    }
+    return plan
+  }
+
+  /// What `state(of:envelope:roles:)` will ask for first, so that it can be fetched with other things.
+  ///
+  /// - Returns: The pack indexes; then, from what those say, the frames of the first window.
+  func requests(
+    for checkpoint: CheckpointRecord, envelope: Envelope, roles: Set<TensorRole>
+  ) -> (indexes: [ObjectRequest], frames: () throws(ArchiveError) -> [ObjectRequest]) {
+    let plan = plan(
+      ChunkLoader.chunks(of: checkpoint, roles)[...], ChunkLoader.rowNumbers(checkpoint),
+      checkpoint, envelope, window: Window.assembling)
+    return (
+      catalog.requests(plan.packs),
+      { () throws(ArchiveError) in
+        try self.catalog.load(plan.packs)
+        return try self.runs(plan.places, of: checkpoint).map(\.request)
+      }
+    )
+  }
+
+  private static func chunks(of record: CheckpointRecord, _ roles: Set<TensorRole>) -> [Int] {
+    record.layout.chunks.indices.filter { roles.contains(record.layout.role(ofChunk: $0)) }
+  }
+
   /// The tensors of `roles` only; chunks of other roles are not fetched.
   func state(
     of checkpoint: CheckpointRecord, envelope: Envelope, roles: Set<TensorRole>
   ) throws(ArchiveError) -> TrainingState {
     let layout = checkpoint.layout
-    let wanted = layout.chunks.indices.filter { roles.contains(layout.role(ofChunk: $0)) }
+    let wanted = ChunkLoader.chunks(of: checkpoint, roles)
     // Filled as chunks arrive: what a record claims is not set aside before.
     var buffers = [[UInt8]](repeating: [], count: checkpoint.specs.count)
     try forEach(wanted, of: checkpoint, envelope: envelope, window: Window.assembling) {
@@ -200,10 +247,18 @@ extension ChunkLoader {
     let row: PackIndex.Row
   }
 
-  /// The bytes of each frame, asked for in as few ranges as their places allow, all at once.
-  private func fetch(
+  /// Frames that are asked for as one range.
+  private struct Run {
+    let pack: UInt32
+    let range: Range<Int>
+    let items: ArraySlice<Item>
+    var request: ObjectRequest { ObjectRequest(ArchiveFiles.pack(pack), .range(range)) }
+  }
+
+  /// The frames in as few ranges as their places allow.
+  private func runs(
     _ places: Set<Envelope.Place>, of record: CheckpointRecord
-  ) throws(ArchiveError) -> [Envelope.Place: ArraySlice<UInt8>] {
+  ) throws(ArchiveError) -> [Run] {
     var items: [Item] = []
     items.reserveCapacity(places.count)
     for place in places {
@@ -213,23 +268,29 @@ extension ChunkLoader {
           row: try catalog.row(place, for: "a chunk of record \(record.sequence)")))
     }
     items.sort { ($0.place.pack, $0.row.offset) < ($1.place.pack, $1.row.offset) }
-    var runs: [(pack: UInt32, range: Range<Int>, items: Range<Int>)] = []
-    for (position, item) in items.enumerated() {
-      if let last = runs.last, last.pack == item.place.pack,
-        item.row.offset - last.range.upperBound <= ChunkLoader.gapLimit,
-        item.row.range.upperBound - last.range.lowerBound <= ChunkLoader.runLimit
-      {
-        runs[runs.count - 1].range = last.range.lowerBound..<item.row.range.upperBound
-        runs[runs.count - 1].items = last.items.lowerBound..<position + 1
-      } else {
-        runs.append((item.place.pack, item.row.range, position..<position + 1))
-      }
+    let wanted = items.reduce(0) { $0 + $1.row.byteCount }
+    let joined = RangeRuns.join(
+      items.map { ($0.place.pack, $0.row.range) }, gap: ChunkLoader.gapLimit,
+      longest: ChunkLoader.runLimit,
+      spare: ChunkLoader.spareByteCount + wanted / ChunkLoader.spareDivisor)
+    return joined.map { positions in
+      let items = items[positions]
+      let first = items[positions.lowerBound]
+      let end = items[positions.upperBound - 1].row.range.upperBound
+      return Run(pack: first.place.pack, range: first.row.offset..<end, items: items)
     }
+  }
+
+  /// The bytes of each frame, asked for all at once.
+  private func fetch(
+    _ places: Set<Envelope.Place>, of record: CheckpointRecord
+  ) throws(ArchiveError) -> [Envelope.Place: ArraySlice<UInt8>] {
+    let runs = try runs(places, of: record)
     let answers = try source.allBytes(of: runs.map { (ArchiveFiles.pack($0.pack), $0.range) })
     var frames: [Envelope.Place: ArraySlice<UInt8>] = [:]
-    frames.reserveCapacity(items.count)
+    frames.reserveCapacity(places.count)
     for (run, bytes) in zip(runs, answers) {
-      for item in items[run.items] {
+      for item in run.items {
         let from = item.row.offset - run.range.lowerBound
         frames[item.place] = bytes[from..<from + item.row.byteCount]
       }

@@ -12,13 +12,13 @@ package func openArchive(
 
 /// The same for a source that is open.
 package func openArchive(
-  _ source: any ObjectSource, access: ArchiveAccess = .none
+  _ source: any ObjectSource, access: ArchiveAccess = .none, ahead: ReadAhead = .nothing
 ) throws(ArchiveError) -> ArchiveReader {
-  let hasSeal = try storing { () throws(StorageError) in
-    try source.byteCount(of: ArchiveFiles.seal) != nil
+  if source is DirectoryObjectSource {
+    let hasSeal = try storing { () throws(StorageError) in
+      try source.byteCount(of: ArchiveFiles.seal) != nil
+    }
+    guard hasSeal else { return try ArchiveReader(unsealed: source, access: access) }
   }
-  guard !hasSeal, source is DirectoryObjectSource else {
-    return try ArchiveReader(source, access: access)
-  }
-  return try ArchiveReader(unsealed: source, access: access)
+  return try ArchiveReader(source, access: access, ahead: ahead)
 }

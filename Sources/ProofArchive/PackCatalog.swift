@@ -21,15 +21,23 @@ final class PackCatalog {
     self.open = open
   }
 
+  private func missing(_ numbers: Set<UInt32>) -> [UInt32] {
+    numbers.filter { open[$0] == nil && closed[$0] == nil }.sorted()
+  }
+
+  private func request(_ number: UInt32) -> ObjectRequest {
+    ObjectRequest(ArchiveFiles.packIndex(number), .whole(limit: PackIndex.byteLimit))
+  }
+
+  /// What `load` asks for.
+  func requests(_ numbers: Set<UInt32>) -> [ObjectRequest] { missing(numbers).map(request) }
+
   /// Fetches the indexes of these packs that are not here yet.
   func load(_ numbers: Set<UInt32>) throws(ArchiveError) {
-    let missing = numbers.filter { open[$0] == nil && closed[$0] == nil }.sorted()
+    let missing = missing(numbers)
     guard !missing.isEmpty else { return }
     let answers = try storing { () throws(StorageError) in
-      try source.readTogether(
-        missing.map {
-          ObjectRequest(ArchiveFiles.packIndex($0), .whole(limit: PackIndex.byteLimit))
-        })
+      try source.readTogether(missing.map(request))
     }
     for (number, bytes) in zip(missing, answers) {
       let index = try PackCatalog.index(number, bytes, source, rawLimit)
@@ -51,7 +59,7 @@ final class PackCatalog {
       Int(place.frame) < index.rows.count
     else {
       throw ArchiveError(
-        .missing, at: ArchiveFiles.pack(place.pack),
+        .missing, at: "\(source.location)/\(ArchiveFiles.pack(place.pack))",
         "it has no frame \(place.frame), which should hold \(what())")
     }
     return index.rows[Int(place.frame)]
@@ -84,11 +92,12 @@ final class PackCatalog {
       throw ArchiveError(
         .missing, at: "\(source.location)/\(isPackThere ? name : pack)", "the file is not there")
     }
-    let index = try parsing(name) { () throws(ParsingError) in
+    let index = try parsing("\(source.location)/\(name)") { () throws(ParsingError) in
       try PackIndex(parsing: bytes, rawLimit: rawLimit)
     }
     guard index.packNumber == number else {
-      throw ArchiveError(.malformed, at: name, "it is the index of another pack")
+      throw ArchiveError(
+        .malformed, at: "\(source.location)/\(name)", "it is the index of another pack")
     }
     return index
   }

@@ -77,15 +77,19 @@ struct RecordFrame {
   /// - Parameters:
   ///   - number: Of the record, which a grant's keys are for.
   ///   - keys: Nil for an archive that is not encrypted.
-  init(parsing frame: [UInt8], number: Int, keys: ArchiveKeys?) throws(ArchiveError) {
-    let place = "\(ArchiveFiles.records), record \(number)"
+  ///   - place: For messages.
+  init(
+    parsing frame: [UInt8], number: Int, keys: ArchiveKeys?, at place: String? = nil
+  ) throws(ArchiveError) {
+    let place = place ?? "\(ArchiveFiles.records), record \(number)"
     let header = try parsing(place) { () throws(ParsingError) in
       try RecordFrame.checked(frame, isEncrypted: keys != nil)
     }
     let stored = frame[RecordFrame.headerByteCount...]
     let count = header.recordByteCount + header.envelopeByteCount
     let payload =
-      try keys?.openRecord(stored, id: header.objectID, number: number, rawByteCount: count)[...]
+      try keys?.openRecord(
+        stored, id: header.objectID, number: number, rawByteCount: count, at: place)[...]
       ?? stored
     self = try parsing(place) { () throws(ParsingError) in
       try RecordFrame(payload: payload, header)

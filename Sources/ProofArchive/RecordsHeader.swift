@@ -61,13 +61,14 @@ package struct RecordsHeader: Equatable, Sendable {
     _ source: any ObjectSource, seal: Seal? = nil
   ) throws(ArchiveError) -> RecordsHeader {
     let bytes = try source.bytes(of: ArchiveFiles.records, 0..<byteCount)
-    let header = try parsing(ArchiveFiles.records) { () throws(ParsingError) in
+    let place = "\(source.location)/\(ArchiveFiles.records)"
+    let header = try parsing(place) { () throws(ParsingError) in
       try RecordsHeader(parsing: bytes)
     }
     if let seal {
       guard header.suite == seal.suite, header.keyEpoch == seal.keyEpoch else {
         throw ArchiveError(
-          .malformed, at: ArchiveFiles.records,
+          .malformed, at: place,
           "its header states another cipher suite or key epoch than the seal")
       }
     }

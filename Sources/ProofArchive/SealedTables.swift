@@ -225,12 +225,17 @@ package struct ObjectTable: Equatable, Sendable {
     table: ObjectTable, byteCount: Int
   ) {
     let bytes = try ArchiveReader.whole(ArchiveFiles.objects, in: source, limit: byteLimit)
-    return (try parse(bytes, seal), bytes.count)
+    return (try parse(bytes, seal, at: source.location), bytes.count)
   }
 
   /// The table of a sealed archive, against its seal.
-  static func parse(_ bytes: [UInt8], _ seal: Seal) throws(ArchiveError) -> ObjectTable {
-    let raw = try parsing(ArchiveFiles.objects) { () throws(ParsingError) in
+  ///
+  /// - Parameter location: Of the copy, for messages; nil for a file that is named otherwise.
+  static func parse(
+    _ bytes: [UInt8], _ seal: Seal, at location: String? = nil
+  ) throws(ArchiveError) -> ObjectTable {
+    let place = location.map { "\($0)/\(ArchiveFiles.objects)" } ?? ArchiveFiles.objects
+    let raw = try parsing(place) { () throws(ParsingError) in
       try rawRows(bytes, root: seal.objectRoot)
     }
     let table = try parsing(ArchiveFiles.objects, isSigned: true) { () throws(ParsingError) in

@@ -93,9 +93,8 @@ extension Verifier {
   private func execute(
     _ segment: Int, _ reader: ArchiveReader, _ executor: any SegmentExecutor, _ norms: NormsTable
   ) throws(CheckStop) {
-    try reading { () throws(ArchiveError) in try reader.prefetch(segment + 1...segment + 2) }
-    let before = try reading { () throws(ArchiveError) in try reader.checkpoint(segment + 1) }
-    let after = try reading { () throws(ArchiveError) in try reader.checkpoint(segment + 2) }
+    let material = try reading { () throws(ArchiveError) in try reader.segment(segment) }
+    let (before, after) = (material.before, material.after)
     let place = "segment \(segment) (steps \(after.firstStep) to \(after.step))"
     // In a segment of the scheduled length, so that only those who draw it find it.
     if isOn(.gaps), let gap = after.gap, gap.lostSteps > 0 {
@@ -107,13 +106,12 @@ extension Verifier {
     if let expected = startSpecs, before.specs != expected || after.specs != expected {
       throw .refuted("\(place): the set of tensors is not that of the settings", code: "badState")
     }
-    let indices = Set(after.steps.flatMap(\.batch))
-    let points = try reading { () throws(ArchiveError) in try reader.dataset.points(at: indices) }
+    let points = try reading { () throws(ArchiveError) in try material.points() }
     let used = after.steps.flatMap(\.batch).compactMap { points[$0]?.signature }
     if isOn(.signatureRoot), signatureRoot(of: used) != after.signatureRoot {
       throw .refuted("\(place): the dataset signatures are not those of the data points used")
     }
-    let start = try reading { () throws(ArchiveError) in try reader.state(segment + 1) }
+    let start = try reading { () throws(ArchiveError) in try material.startState() }
     if isOn(.finite), let name = start.firstNotFinite {
       throw .refuted("\(place): \(name) holds a value that is not finite", code: "notFinite")
     }

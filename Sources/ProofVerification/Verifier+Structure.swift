@@ -9,7 +9,7 @@ extension Verifier {
   func checkStructure() throws(CheckStop) -> [String] {
     let reader: ArchiveReader
     do throws(ArchiveError) {
-      reader = try ArchiveReader(source, access: options.access)
+      reader = try ArchiveReader(source, access: options.access, ahead: .tables)
     } catch {
       // Whoever can write a file can sign a malformed seal: say whose word this is.
       guard error.isSigned, let seal = try? ArchiveReader.seal(in: source) else {

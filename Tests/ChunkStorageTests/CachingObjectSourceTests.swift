@@ -51,6 +51,32 @@ import Testing
     #expect(try folder.names() == [])
   }
 
+  @Test("the anchor may come with the rest; what is kept counts only under the same one")
+  func anchorTogether() throws {
+    let requests = [
+      ObjectRequest("top", .range(10..<20)), ObjectRequest("seal", .whole(limit: 10)),
+      ObjectRequest("absent", .whole(limit: 10)),
+    ]
+    #expect(try source().readTogether(requests) == [Array(pattern(1000)[10..<20]), [1], nil])
+    let again = try source()
+    #expect(try again.readTogether(requests) == [Array(pattern(1000)[10..<20]), [1], nil])
+    #expect(again.transfer.requests == 2)
+    try directory.file("seal", [2])
+    try directory.file("top", [UInt8](repeating: 9, count: 1000))
+    let other = try source()
+    #expect(try other.readTogether(requests) == [[UInt8](repeating: 9, count: 10), [2], nil])
+    #expect(other.transfer.requests == 3)
+    #expect(try other.read("top", range: 10..<20) == [UInt8](repeating: 9, count: 10))
+    #expect(other.transfer.requests == 3)
+    // A seal that is gone has nothing kept under it.
+    try FileManager.default.removeItem(atPath: directory.path + "/seal")
+    let without = try source()
+    #expect(try without.readTogether(requests)[1] == nil)
+    #expect(without.transfer.requests == 3)
+    other.forget()
+    #expect(try folder.names() == [])
+  }
+
   @Test("another seal means other objects") func otherSeal() throws {
     _ = try read(source())
     try directory.file("seal", [2])

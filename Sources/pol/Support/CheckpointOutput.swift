@@ -39,6 +39,9 @@ struct CheckpointOutput: ParsableArguments {
     return out.hasSuffix(".npz") ? .npz : .safetensors
   }
 
+  /// Whether nothing is said of how files are written.
+  var isPlain: Bool { format == nil && modelSigningKey == nil && !roleNames }
+
   func validate() throws {
     guard (1...1_000_000).contains(shardSize) else {
       throw ValidationError("--shard-size is 1 to 1000000 megabytes")

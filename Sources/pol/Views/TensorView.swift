@@ -11,13 +11,7 @@ struct TensorView {
     self.reader = reader
     self.number = number
     let specs = try reader.checkpoint(number).specs
-    guard let spec = specs.first(where: { $0.name == name }) else {
-      let names = specs.prefix(6).map { printable($0.name, limit: 40) }.joined(separator: ", ")
-      throw CommandFailure(
-        code: "missing", place: "record \(number)",
-        message: "there is no tensor \(printable(name, limit: 80))",
-        remedy: "it holds \(names)\(specs.count > 6 ? ", …" : "")")
-    }
+    let spec = specs[try tensorPosition(name, in: specs, record: number)]
     guard let found = try reader.state(number, roles: [spec.role])[spec.role, name] else {
       throw CommandFailure(
         code: "internal", place: "record \(number)", message: "the tensor was not loaded",
@@ -55,4 +49,14 @@ struct TensorView {
     output.rows(rows)
     output.document("pol-inspect-tensor/1", members)
   }
+}
+
+/// Where the tensor that a user means stands among those of a record.
+func tensorPosition(_ name: String, in specs: [TensorSpec], record number: Int) throws -> Int {
+  if let position = specs.firstIndex(where: { $0.name == name }) { return position }
+  let names = specs.prefix(6).map { printable($0.name, limit: 40) }.joined(separator: ", ")
+  throw CommandFailure(
+    code: "missing", place: "record \(number)",
+    message: "there is no tensor \(printable(name, limit: 80))",
+    remedy: "it holds \(names)\(specs.count > 6 ? ", …" : "")")
 }
