@@ -46,7 +46,7 @@ final class PackWriter {
   /// Goes on in pack `number`, whose whole frames are `frames`.
   init(
     folder: String, number: UInt32, suite: UInt16,
-    frames: [(storedID: Digest, byteCount: Int)], fault: AppendFile.Fault?
+    frames: [(storedID: Digest, byteCount: Int)], fault: AppendFile.Fault? = nil
   ) throws(StorageError) {
     self.folder = folder
     isEncrypted = suite == 1
