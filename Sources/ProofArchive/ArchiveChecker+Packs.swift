@@ -31,6 +31,8 @@ extension ArchiveChecker {
     guard total <= PackIndex.packByteLimit else {
       throw ArchiveError(.limit, at: name, "the pack has \(total) bytes")
     }
+    // One that was just made, and whose maker died before it had its header.
+    if !hasIndex, !report.isSealed, total < PackIndex.packHeaderByteCount { return [] }
     try PackScan.checkHeader(number, source)
     // The open pack of an unfinished archive: what a crash tore is cut when the training goes on.
     if !hasIndex, !report.isSealed {
