@@ -85,7 +85,8 @@ package enum ChunkFrame {
   ///
   /// The checksum is compared before anything that it covers is believed (`spec/archive.md` §8).
   package static func parse(
-    _ frame: ArraySlice<UInt8>, rawLimit: Int = rawByteLimit, tagByteCount: Int = 0, at place: String
+    _ frame: ArraySlice<UInt8>, rawLimit: Int = rawByteLimit, tagByteCount: Int = 0,
+    at place: String
   ) throws(StorageError) -> Content {
     let header = try Header(Array(frame.prefix(headerByteCount)), at: place)
     let payload = frame.dropFirst(headerByteCount)

@@ -62,7 +62,7 @@ import Testing
       if number == 5, key == nil {
         let raw = [UInt8](repeating: 7, count: 40)
         let frame = raw.withUnsafeBytes { ChunkFrame.encode($0) }
-        _ = try writer.packs.append(frame, storedID: SmallArchive.digest(0x77))
+        _ = try writer.opened().packs.append(frame, storedID: SmallArchive.digest(0x77))
       }
       let gap = number == 6 ? CheckpointRecord.Gap(lostSteps: 1, cause: "a crash") : nil
       try writer.append(
