@@ -135,10 +135,10 @@ package final class ArchiveRepair {
         "no copy has a seal that is whole",
         remedy: "give another copy with --from, or keep what is whole with --salvage")
     }
-    // A seal from elsewhere must not turn the archive into another one.
+    // A seal from elsewhere must not turn the archive into another one. A zeroed block names none.
     let ids = [
       copies[0].bytes(ArchiveFiles.seal, 16..<48), copies[0].bytes(ArchiveFiles.records, 16..<48),
-    ].compactMap { $0 }
+    ].compactMap { $0 }.filter { $0.count { $0 != 0 } >= 16 }
     if bytes != found[0], !ids.isEmpty, !ids.contains(where: { isNear($0, seal.archiveID) }) {
       throw ArchiveError(
         .otherArchive, at: copies[0].location, "the only seal that is whole is another archive's",
