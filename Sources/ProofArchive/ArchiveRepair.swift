@@ -135,15 +135,21 @@ package final class ArchiveRepair {
         "no copy has a seal that is whole",
         remedy: "give another copy with --from, or keep what is whole with --salvage")
     }
-    // A seal from elsewhere must not turn the archive into another one.
-    if let start = copies[0].bytes(ArchiveFiles.records, 0..<RecordsHeader.byteCount),
-      let header = try? RecordsHeader(parsing: start), header.archiveID != seal.archiveID
-    {
+    // A seal from elsewhere must not turn the archive into another one. A zeroed block names none.
+    let ids = [
+      copies[0].bytes(ArchiveFiles.seal, 16..<48), copies[0].bytes(ArchiveFiles.records, 16..<48),
+    ].compactMap { $0 }.filter { $0.count { $0 != 0 } >= 16 }
+    if bytes != found[0], !ids.isEmpty, !ids.contains(where: { isNear($0, seal.archiveID) }) {
       throw ArchiveError(
         .otherArchive, at: copies[0].location, "the only seal that is whole is another archive's",
         remedy: "give copies of this archive with --from")
     }
     return (seal, bytes)
+  }
+
+  /// Whether an archive id is this one, a few of its bytes damaged; two random ids hardly share one byte.
+  private static func isNear(_ bytes: [UInt8], _ id: Digest) -> Bool {
+    zip(bytes, id.bytes).count { $0 == $1 } >= 8
   }
 
   private static func findTable(

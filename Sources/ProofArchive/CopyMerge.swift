@@ -4,7 +4,7 @@ enum CopyMerge {
   /// Equal bytes that end a stretch of differing ones: a zeroed block is one stretch.
   private static let gap = 32
   /// Combinations that are tried.
-  private static let tryLimit = 256
+  private static let tryLimit = 1 << 16
   /// 4 GiB: bytes that are compared at most, over all tries.
   private static let workLimit = 4 << 30
 
@@ -22,16 +22,30 @@ enum CopyMerge {
   static func merge(
     _ copies: [[UInt8]], byteCount: Int, isRight: ([UInt8]) -> Bool
   ) -> [UInt8]? {
-    guard var bytes = copies.max(by: { $0.count < $1.count }), bytes.count >= byteCount else {
+    guard let longest = copies.max(by: { $0.count < $1.count }), longest.count >= byteCount else {
       return nil
     }
-    bytes.removeSubrange(byteCount...)
-    guard let stretches = differences(copies, byteCount) else { return nil }
+    let start = Array(longest[..<byteCount])
+    // Whole stretches first; then single bytes; then stretches in which one copy's damage ends where the
+    // other's begins.
+    for (gap, isSplit) in [(gap, false), (1, false), (gap, true), (1, true)] {
+      guard let stretches = differences(copies, byteCount, gap: gap, isSplit: isSplit) else {
+        continue
+      }
+      if let bytes = tried(start, stretches, isRight) { return bytes }
+    }
+    return nil
+  }
+
+  private static func tried(
+    _ start: [UInt8], _ stretches: [Stretch], _ isRight: ([UInt8]) -> Bool
+  ) -> [UInt8]? {
     var tries = 1
     for stretch in stretches {
       tries *= stretch.choices.count
-      guard tries <= tryLimit, tries * max(1, byteCount) <= workLimit else { return nil }
+      guard tries <= tryLimit, tries * max(1, start.count) <= workLimit else { return nil }
     }
+    var bytes = start
     for turn in 0..<tries {
       var rest = turn
       for stretch in stretches {
@@ -43,7 +57,9 @@ enum CopyMerge {
     return nil
   }
 
-  private static func differences(_ copies: [[UInt8]], _ byteCount: Int) -> [Stretch]? {
+  private static func differences(
+    _ copies: [[UInt8]], _ byteCount: Int, gap: Int, isSplit: Bool
+  ) -> [Stretch]? {
     var ranges: [Range<Int>] = []
     for position in 0..<byteCount {
       var first: UInt8?
@@ -70,7 +86,21 @@ enum CopyMerge {
           votes.append((bytes, 1))
         }
       }
-      return Stretch(range: range, choices: votes.sorted { $0.count > $1.count }.map(\.bytes))
+      var choices = votes.sorted { $0.count > $1.count }.map(\.bytes)
+      if isSplit { choices += splits(choices) }
+      return Stretch(range: range, choices: choices)
     }
+  }
+
+  /// The beginning of one choice and the rest of another, for each pair and place.
+  private static func splits(_ choices: [[UInt8]]) -> [[UInt8]] {
+    guard let count = choices.first?.count, (2...512).contains(count) else { return [] }
+    var splits: [[UInt8]] = []
+    for (one, left) in choices.enumerated() {
+      for (other, right) in choices.enumerated() where other != one {
+        for place in 1..<count { splits.append(Array(left[..<place] + right[place...])) }
+      }
+    }
+    return splits
   }
 }

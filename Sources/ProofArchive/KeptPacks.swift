@@ -131,7 +131,11 @@ struct KeptPacks {
       try storing { () throws(StorageError) in
         let file = try AppendFile("\(path)/\(ArchiveFiles.pack(number))")
         if try file.byteCount > index.packByteCount {
-          if pack.openFrames == nil {
+          if header.suite == 1 {
+            // Ids stand nowhere else, so that the index is never gone: first it says less.
+            try DurableFile.write(
+              index.encoded, to: "\(path)/\(ArchiveFiles.packIndex(number))")
+          } else if pack.openFrames == nil {
             try DurableFile.remove("\(path)/\(ArchiveFiles.packIndex(number))")
           }
           try file.truncate(to: index.packByteCount)

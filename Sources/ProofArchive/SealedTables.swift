@@ -149,22 +149,21 @@ package struct ObjectTable: Equatable, Sendable {
 
   /// In bytewise order of names.
   package let rows: [Row]
+  /// As it was read: a signed length may be more than a row holds, and a copy keeps it.
+  let encoded: [UInt8]
 
   package init(rows: [Row]) {
     self.rows = rows.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    var writer = ByteWriter()
+    writer.raw(ObjectTable.magic)
+    writer.u32(UInt32(rows.count))
+    for row in self.rows { writer.raw(row.encoded) }
+    encoded = writer.bytes
   }
 
   package var root: Digest {
     MerkleTree.root(
       ofLeafHashes: rows.map { MerkleTree.leafHash(of: DomainTag.object.bytes + $0.encoded) })
-  }
-
-  var encoded: [UInt8] {
-    var writer = ByteWriter()
-    writer.raw(ObjectTable.magic)
-    writer.u32(UInt32(rows.count))
-    for row in rows { writer.raw(row.encoded) }
-    return writer.bytes
   }
 
   private typealias RawRow = (name: ArraySlice<UInt8>, byteCount: UInt64, digest: Digest)
@@ -201,7 +200,7 @@ package struct ObjectTable: Equatable, Sendable {
   }
 
   /// What is wrong here, the prover signed.
-  private init(signed raw: [RawRow]) throws(ParsingError) {
+  private init(signed raw: [RawRow], _ bytes: [UInt8]) throws(ParsingError) {
     for (last, next) in zip(raw, raw.dropFirst())
     where !last.name.lexicographicallyPrecedes(next.name) {
       throw ParsingError("the objects are not in order", at: 12)
@@ -218,6 +217,7 @@ package struct ObjectTable: Equatable, Sendable {
       rows.append(Row(name: name, byteCount: Int(clamping: row.byteCount), digest: row.digest))
     }
     self.rows = rows
+    encoded = bytes
   }
 
   /// Reads `objects` of a sealed archive.
@@ -239,7 +239,7 @@ package struct ObjectTable: Equatable, Sendable {
       try rawRows(bytes, root: seal.objectRoot)
     }
     let table = try parsing(ArchiveFiles.objects, isSigned: true) { () throws(ParsingError) in
-      try ObjectTable(signed: raw)
+      try ObjectTable(signed: raw, bytes)
     }
     guard table.rows.count == seal.objectCount else {
       throw ArchiveReader.falseSeal("the object count is not that of the object table")
