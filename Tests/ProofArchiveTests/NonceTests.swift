@@ -143,15 +143,18 @@ private struct Ledger {
       ContentKey(NonceTests.key, epoch: 1, archiveID: SmallArchive.digest(1)))
     let framer = ChunkFramer(archiveID: SmallArchive.digest(1), sealer: sealer)
     let element = try SmallArchive.unwrap(ChunkElement(byteCount: 4, isFloat: true))
+    // So near that both deltas are smaller than the chunk.
+    let parent = UnsafeMutableRawBufferPointer.allocate(byteCount: raw.count, alignment: 64)
+    defer { parent.deallocate() }
+    parent.copyBytes(from: raw)
+    for position in stride(from: 0, to: parent.count, by: 64) { parent[position] ^= 3 }
     let frames = Array(raw).withUnsafeBytes { raw in
       [ChunkCodec.stored, .bits, .deltaBits, .deltaPlanes].map { codec in
         framer.frame(
           ChunkEncoder().encode(
             raw, as: element, codec: codec,
             parent: codec.isDelta
-              ? UnsafeRawBufferPointer(
-                UnsafeMutableRawBufferPointer.allocate(byteCount: raw.count, alignment: 64))
-              : nil), SmallArchive.digest(2))
+              ? UnsafeRawBufferPointer(rebasing: parent[...]) : nil), SmallArchive.digest(2))
       }
     }
     #expect(Set(frames.map(\.key)).count == 4)
