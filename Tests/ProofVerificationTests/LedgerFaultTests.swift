@@ -172,7 +172,8 @@ import Testing
       }
     }
     let verdict = try Judge(isFull: false).verdict(try TestRun(plan))
-    #expect(verdict.answer == .refuted, "\(verdict.summary)")
+    // Another seal over the same records is what a repack has, and nothing false.
+    #expect(verdict.answer == (field == "seal" ? .undecided : .refuted), "\(verdict.summary)")
     #expect(verdict.decisive?.name == .ledger)
   }
 }
