@@ -69,9 +69,10 @@ package final class ChunkEncoder {
     return write(codec, raw, element, parent, &count, trial.bytes) ? count : raw.count
   }
 
-  /// A part from the middle of a chunk that stands for the whole: at most 32 KiB of whole elements.
+  /// A part from the middle of a chunk that stands for the whole: at most 128 KiB of whole elements.
+  /// A smaller part would favour bit planes: byte planes gain from what stands far apart.
   package static func sample(ofByteCount byteCount: Int) -> Range<Int> {
-    let count = min(byteCount, 32 << 10)
+    let count = min(byteCount, 128 << 10)
     let start = (byteCount - count) / 2 / 8 * 8
     return start..<start + count
   }

@@ -27,8 +27,9 @@ final class ChunkLoader {
   private var keyFrameByteCount = 0
   /// Those that the window at hand was planned with.
   private var planned: [Envelope.Place: [UInt8]] = [:]
-  /// 48 MiB.
+  /// 48 MiB, and none for a reader that keeps nothing.
   private static let keyFrameLimit = 48 << 20
+  private var keepsKeyFrames = false
   /// Frames closer than this are fetched in one request.
   private static let gapLimit = 16_384
   /// 64 KiB and a fiftieth of what is wanted may be fetched in vain, to save requests.
@@ -65,6 +66,7 @@ final class ChunkLoader {
     _ body: (Int, [UInt8]) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
     let rows = ChunkLoader.rowNumbers(record)
+    keepsKeyFrames = window >= Window.assembling
     var uses: [Digest: Int] = [:]
     for chunk in wanted { uses[record.chunks[chunk], default: 0] += 1 }
     var repeated: [Digest: [UInt8]] = [:]
@@ -356,7 +358,7 @@ extension ChunkLoader {
           continue
         }
         let decoded = try decode(frame, parent: made, frames)
-        if position == 0 { keep(decoded, of: frame.place) }
+        if position == 0, keepsKeyFrames { keep(decoded, of: frame.place) }
         made = decoded
       }
       raw = made ?? []

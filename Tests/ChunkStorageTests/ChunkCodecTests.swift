@@ -89,7 +89,7 @@ import Testing
     "a sample is a part of whole elements", arguments: [1, 8, 32_768, 32_776, 262_144, 999_992])
   func sample(byteCount: Int) {
     let sample = ChunkEncoder.sample(ofByteCount: byteCount)
-    #expect(sample.count == min(byteCount, 32 << 10))
+    #expect(sample.count == min(byteCount, 128 << 10))
     #expect(sample.lowerBound % 8 == 0 && sample.upperBound <= byteCount)
   }
 
