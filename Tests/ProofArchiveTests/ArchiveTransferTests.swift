@@ -79,7 +79,8 @@ import Testing
       #expect(code { try push(path, store) } == .io)
       #expect(try !names("\(folder)/there").contains("seal"))
       let rest = try push(path, inner)
-      #expect(rest.copiedFileCount < rest.fileCount || failing == 0)
+      // Four go at once: the others of the failing one's four may not have arrived.
+      #expect(rest.copiedFileCount < rest.fileCount || failing < 4)
       try expectSame(path, "\(folder)/there")
     }
   }
