@@ -36,6 +36,8 @@ package final class AuthenticatedCipher {
       case .aes256GCM: AuthenticatedCipher.gcm
       case .chaCha20Poly1305: AuthenticatedCipher.poly
       }
+    // As below, only when memory is out or OpenSSL has no such cipher: lengths are checked before, and
+    // bytes that are not authentic are an answer and no failure.
     guard let method, let context = EVP_CIPHER_CTX_new() else {
       fatalError("OpenSSL cannot provide authenticated encryption")
     }

@@ -11,6 +11,8 @@ package final class KeyedHash {
   private let context: OpaquePointer
 
   package init(key: [UInt8]) {
+    // Each of the three fails only when memory is out or OpenSSL has no HMAC: nothing here can go on
+    // without it, and no input reaches it.
     guard let method = KeyedHash.method, let context = EVP_MAC_CTX_new(method) else {
       fatalError("OpenSSL cannot provide HMAC-SHA256")
     }

@@ -199,7 +199,7 @@ final class ChunkPipeline: @unchecked Sendable {
     return finish(chunk, digest, best, trials, slot, group.element, worker.sealer)
   }
 
-  /// Sizes of a part of the chunk under each codec that comes into question: a fifth of the work.
+  /// Sizes of a part of the chunk under each codec that comes into question: half of the work of encoding it.
   private static func trials(
     _ raw: UnsafeRawBufferPointer, _ parent: UnsafeRawBufferPointer?, _ group: ChunkGroup,
     _ encoder: ChunkEncoder
