@@ -29,7 +29,8 @@ let package = Package(
 
     .target(name: "ProofPrimitives", swiftSettings: strict),
     .target(
-      name: "Cryptography", dependencies: ["COpenSSL", "ProofPrimitives"], swiftSettings: strict),
+      name: "Cryptography", dependencies: ["CKernels", "COpenSSL", "ProofPrimitives"],
+      swiftSettings: strict),
     .target(
       name: "MerkleTrees", dependencies: ["Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
@@ -92,7 +93,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CryptographyTests",
-      dependencies: ["Cryptography", "ProofPrimitives", "ProofTestSupport"], swiftSettings: strict),
+      dependencies: ["CKernels", "Cryptography", "ProofPrimitives", "ProofTestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "TransparencyLedgerTests",
       dependencies: [

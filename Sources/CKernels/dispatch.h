@@ -15,4 +15,6 @@ _Static_assert(FLT_EVAL_METHOD == 0, "float expressions must be evaluated as flo
 
 #define POL_INLINE static inline __attribute__((always_inline))
 
+// Whether tests asked for the portable paths.
+int pol_kernels_are_portable(void);
 int pol_kernels_use_avx2(void);
