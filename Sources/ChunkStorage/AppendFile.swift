@@ -61,23 +61,23 @@ package final class AppendFile: Sendable {
   package func append(_ bytes: [UInt8]) throws(StorageError) -> Int {
     // A typed throw does not pass through `withUnsafeBytes`.
     let result = bytes.withUnsafeBytes { buffer in
-      Result { () throws(StorageError) in try append(buffer) }
+      Result { () throws(StorageError) in try append(buffers: [buffer]) }
     }
     return try result.get()
   }
 
-  /// The same for bytes that stand in memory of the caller's own.
+  /// The same for bytes that stand in memory of the caller's own, one buffer behind the other.
   @discardableResult
-  package func append(_ bytes: UnsafeRawBufferPointer) throws(StorageError) -> Int {
+  package func append(buffers: [UnsafeRawBufferPointer]) throws(StorageError) -> Int {
     // Not kept: `use` runs its body at once.
-    nonisolated(unsafe) let bytes = bytes
+    nonisolated(unsafe) let buffers = buffers
     return try use { state throws(StorageError) in
       let offset = state.byteCount
       do throws(StorageError) {
         if let code = fault?(.write, path), code != 0 {
           throw SystemCalls.error("writing", at: path, code)
         }
-        try SystemCalls.write(bytes, state.file, offset: offset, place: path)
+        try SystemCalls.write(buffers, state.file, offset: offset, place: path)
       } catch {
         // A part may have been written; if it cannot be cut off, the end of the file is unknown.
         if fault?(.cut, path) ?? 0 != 0 || ftruncate(state.file.raw, off_t(offset)) != 0 {
@@ -85,7 +85,7 @@ package final class AppendFile: Sendable {
         }
         throw error
       }
-      state.byteCount = offset + bytes.count
+      state.byteCount = offset + buffers.reduce(0) { $0 + $1.count }
       return offset
     }
   }

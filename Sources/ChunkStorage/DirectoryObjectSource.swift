@@ -22,6 +22,7 @@ package final class DirectoryObjectSource: ObjectSource {
     self.root = root
   }
 
+  package var isNear: Bool { true }
   package var transfer: TransferCount { count.withLock { $0 } }
 
   package func byteCount(of name: String) throws(StorageError) -> Int? {

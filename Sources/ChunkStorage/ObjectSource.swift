@@ -58,11 +58,16 @@ package protocol ObjectSource: Sendable {
   /// with a network behind it asks for them at the same time: one round trip.
   func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?]
 
+  /// Whether reading costs no round trip, so that little at a time is as good as all at once.
+  var isNear: Bool { get }
+
   /// Requests and bytes since the source was made.
   var transfer: TransferCount { get }
 }
 
 extension ObjectSource {
+  package var isNear: Bool { false }
+
   package func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?] {
     var answers: [[UInt8]?] = []
     for request in requests {

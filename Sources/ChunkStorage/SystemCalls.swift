@@ -147,6 +147,39 @@ enum SystemCalls {
     guard failure == 0 else { throw error("writing", at: place, failure) }
   }
 
+  /// Writes buffers one behind the other from `offset` on, as many as possible in one call: the system
+  /// spends half the time on a mebibyte at once of what it spends on the same in pieces.
+  static func write(
+    _ buffers: [UnsafeRawBufferPointer], _ file: borrowing OwnedDescriptor, offset: Int,
+    place: String
+  ) throws(StorageError) {
+    // POSIX lets no system take fewer; Linux takes 1,024.
+    let most = 16
+    var vectors = buffers.filter { !$0.isEmpty }.map {
+      iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+    }[...]
+    var offset = offset
+    while !vectors.isEmpty {
+      let count = vectors.prefix(most).withUnsafeBufferPointer {
+        pwritev(file.raw, $0.baseAddress, Int32($0.count), off_t(offset))
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else {
+        throw error("writing", at: place, count < 0 ? errno : EIO)
+      }
+      offset += count
+      var left = count
+      while let first = vectors.first, left >= first.iov_len {
+        left -= first.iov_len
+        vectors.removeFirst()
+      }
+      if left > 0, let first = vectors.first {
+        vectors[vectors.startIndex] = iovec(
+          iov_base: first.iov_base.map { $0 + left }, iov_len: first.iov_len - left)
+      }
+    }
+  }
+
   /// 0, or the error's code.
   private static func write(
     _ bytes: UnsafeRawBufferPointer, _ descriptor: Int32, offset: Int

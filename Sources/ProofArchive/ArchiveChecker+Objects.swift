@@ -41,7 +41,7 @@ extension ArchiveChecker {
         .damaged, at: place, "it has \(found) bytes, \(row.byteCount) were sealed")
     }
     guard isHashed(row.name) else { return }
-    guard try ObjectTable.row(row.name, in: source) == row else {
+    guard try ObjectTable.rows([row.name], in: source) == [row] else {
       throw ArchiveError(.damaged, at: place, "its bytes changed since it was sealed")
     }
   }

@@ -107,7 +107,7 @@ extension ArchiveRepack {
         if before[digest] != stored { wanted.append(chunk) }
       }
       try copy.loader.forEach(
-        wanted, of: record, envelope: envelope, window: ChunkLoader.Window.streaming
+        wanted, of: record, envelope: envelope, .streaming
       ) { _, _ throws(ArchiveError) in }
       before = here
       progress(Double(number) / Double(copy.index.rows.count))

@@ -254,7 +254,7 @@ extension ArchiveRepack {
     var window: [RepackEncoder.Item] = []
     var byteCount = 0
     try reader.loader.forEach(
-      wanted, of: record, envelope: old, window: ChunkLoader.Window.streaming
+      wanted, of: record, envelope: old, .streaming
     ) { chunk, raw throws(ArchiveError) in
       window.append(RepackEncoder.Item(chunk: chunk, digest: record.chunks[chunk], raw: raw))
       byteCount += raw.count

@@ -189,9 +189,7 @@ package final class ArchiveRepair {
       names += [ArchiveFiles.pack(number), ArchiveFiles.packIndex(number)]
       number += 1
     }
-    var rows: [ObjectTable.Row] = []
-    for name in names { rows.append(try ObjectTable.row(name, in: copy.source)) }
-    return ObjectTable(rows: rows)
+    return ObjectTable(rows: try ObjectTable.rows(names, in: copy.source))
   }
 
   // MARK: - One file

@@ -88,35 +88,3 @@ struct ArchiveSealing {
     return seal
   }
 }
-
-extension ObjectTable {
-  /// Length and digest of the named files, read in pieces.
-  static func ofFiles(
-    in names: [String], at path: String
-  ) throws(ArchiveError) -> ObjectTable {
-    let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
-    var rows: [Row] = []
-    for name in names where name != ArchiveFiles.seal && name != ArchiveFiles.objects {
-      guard ArchiveFiles.isKnown(name) else { continue }
-      rows.append(try row(name, in: source))
-    }
-    return ObjectTable(rows: rows)
-  }
-
-  /// Hashes one file in pieces that stay in the processor's cache.
-  static func row(_ name: String, in source: any ObjectSource) throws(ArchiveError) -> Row {
-    let byteCount = try storing { () throws(StorageError) in try source.byteCount(of: name) }
-    guard let byteCount else {
-      throw ArchiveError(.missing, at: "\(source.location)/\(name)", "the file is not there")
-    }
-    let hasher = SHA256()
-    var offset = 0
-    while offset < byteCount {
-      let end = min(byteCount, offset + 1 << 18)
-      hasher.update(
-        try storing { () throws(StorageError) in try source.read(name, range: offset..<end) })
-      offset = end
-    }
-    return Row(name: name, byteCount: byteCount, digest: hasher.finish())
-  }
-}

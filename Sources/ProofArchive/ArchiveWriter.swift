@@ -237,7 +237,7 @@ package final class ArchiveWriter {
       memory.begin(layout)
       let weights = layout.chunks.indices.filter { ArchiveWriter.countsForNorms(layout, $0) }
       try loader().forEach(
-        weights, of: last.record, envelope: last.envelope, window: ChunkLoader.Window.streaming
+        weights, of: last.record, envelope: last.envelope, .streaming
       ) { chunk, raw throws(ArchiveError) in
         var failure: ArchiveError?
         raw.withUnsafeBytes { bytes in
@@ -270,10 +270,7 @@ package final class ArchiveWriter {
         contentKey: sealer?.key)
     self.pipeline = pipeline
     memory.begin(layout)
-    var chunks: [Digest] = []
-    chunks.reserveCapacity(layout.chunks.count)
-    var envelope = EnvelopeBuilder()
-    var here: [Digest: StoredChunk] = [:]
+    let assembly = CheckpointAssembly(files.packs, memory, chunkCount: layout.chunks.count)
     var sums = UpdateNormSums(tensorCount: layout.specs.prefix { $0.role == .weight }.count)
     let before = UnsafeMutableRawBufferPointer.allocate(
       byteCount: opening.sizes.chunk, alignment: 64)
@@ -281,42 +278,21 @@ package final class ArchiveWriter {
 
     try pipeline.run(
       layout, state, memory,
-      store: { made, raw, frame throws(ArchiveError) in
-        chunks.append(made.digest)
-        var frameByteCount = 0
-        let stored: StoredChunk
-        if let known = here[made.digest] ?? made.known {
-          stored = known
-        } else {
-          let key = made.isDelta ? memory.key(of: made.chunk) : nil
-          let place = try storing { () throws(StorageError) in
-            try files.packs.append(frame, storedID: made.storedID)
+      store: { ready throws(ArchiveError) in
+        try assembly.add(ready)
+        for chunk in ready where ArchiveWriter.countsForNorms(layout, chunk.made.chunk) {
+          let number = chunk.made.chunk
+          if self.last != nil {
+            let old = UnsafeMutableRawBufferPointer(rebasing: before[..<chunk.raw.count])
+            try memory.readPrevious(of: number, into: old)
+            sums.add(layout, number, before: UnsafeRawBufferPointer(old), after: chunk.raw)
           }
-          stored = StoredChunk(
-            Envelope.Frame(place, key: made.key), ancestors: key.map { [$0] } ?? [])
-          frameByteCount = frame.count
+          try memory.writePrevious(of: number, chunk.raw)
         }
-        if here.updateValue(stored, forKey: made.digest) == nil { envelope.add(stored) }
-        try memory.note(made, stored, frameByteCount: frameByteCount, raw: raw)
-        guard ArchiveWriter.countsForNorms(layout, made.chunk) else { return }
-        if self.last != nil {
-          let old = UnsafeMutableRawBufferPointer(rebasing: before[..<raw.count])
-          try memory.readPrevious(of: made.chunk, into: old)
-          var cursor = 0
-          for piece in layout.chunks[made.chunk] {
-            let range = cursor..<cursor + piece.byteCount
-            sums.add(
-              tensor: piece.tensor, type: layout.specs[piece.tensor].type,
-              before: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(old)[range]),
-              after: UnsafeRawBufferPointer(rebasing: raw[range]))
-            cursor = range.upperBound
-          }
-        }
-        try memory.writePrevious(of: made.chunk, raw)
       },
-      barrier: { memory.settle() })
+      settle: { memory.settle() })
     return (
-      chunks, envelope.envelope(suite: header.suite), last == nil ? .zero : sums.norms
+      assembly.digests, assembly.envelope(suite: header.suite), last == nil ? .zero : sums.norms
     )
   }
 

@@ -81,7 +81,7 @@ final class CheckpointStateSource: StateSource, @unchecked Sendable {
     }
     var loaded: [(Int, [UInt8])] = []
     try loader.forEach(
-      wanted, of: record, envelope: envelope, window: CheckpointStateSource.readAheadByteCount
+      wanted, of: record, envelope: envelope, .streaming
     ) { number, bytes throws(ArchiveError) in loaded.append((number, bytes)) }
     for (number, bytes) in loaded {
       cache.raw[number] = bytes

@@ -7,12 +7,21 @@ internal import ProofPrimitives
 ///
 /// Not thread-safe: an archive is read by one owner at a time.
 final class ChunkLoader {
-  /// What a window may hold of stored bytes: one window is one round trip.
-  enum Window {
-    /// 8 MiB: for a reader that keeps nothing.
-    static let streaming = 8 << 20
-    /// 256 MiB: for a reader that keeps the whole state anyway.
-    static let assembling = 256 << 20
+  /// What is done with the chunks.
+  enum Use {
+    /// Each is given away, and none is kept.
+    case streaming
+    /// The whole state is put together.
+    case assembling
+  }
+
+  /// What a window may hold of stored bytes. A window is one round trip; where that costs nothing, a
+  /// window that stays in the processor's cache until it is decoded is best.
+  private func windowByteCount(_ use: Use) -> Int {
+    switch use {
+    case .streaming: 8 << 20
+    case .assembling: source.isNear ? 4 << 20 : 256 << 20
+    }
   }
 
   let source: any ObjectSource
@@ -21,14 +30,11 @@ final class ChunkLoader {
   private let keys: ArchiveKeys?
   let catalog: PackCatalog
   private let decoder = ChunkDecoder()
-  /// Raw key frames that were decoded last: checkpoints of one period share them.
-  private var keyFrames: [Envelope.Place: [UInt8]] = [:]
-  private var keyFrameOrder: [Envelope.Place] = []
-  private var keyFrameByteCount = 0
+  private let hashers = SHA256Pair()
+  private var keyFrames = KeyFrameCache()
   /// Those that the window at hand was planned with.
   private var planned: [Envelope.Place: [UInt8]] = [:]
-  /// 48 MiB, and none for a reader that keeps nothing.
-  private static let keyFrameLimit = 48 << 20
+  /// Whether the reader keeps a state anyway.
   private var keepsKeyFrames = false
   /// Frames closer than this are fetched in one request.
   private static let gapLimit = 16_384
@@ -60,13 +66,12 @@ final class ChunkLoader {
   ///
   /// - Parameters:
   ///   - wanted: Chunk numbers of the record's layout, ascending.
-  ///   - window: Stored bytes that are asked for at once.
   func forEach(
-    _ wanted: [Int], of record: CheckpointRecord, envelope: Envelope, window: Int,
+    _ wanted: [Int], of record: CheckpointRecord, envelope: Envelope, _ use: Use,
     _ body: (Int, [UInt8]) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
     let rows = ChunkLoader.rowNumbers(record)
-    keepsKeyFrames = window >= Window.assembling
+    keepsKeyFrames = use == .assembling
     var uses: [Digest: Int] = [:]
     for chunk in wanted { uses[record.chunks[chunk], default: 0] += 1 }
     var repeated: [Digest: [UInt8]] = [:]
@@ -74,7 +79,7 @@ final class ChunkLoader {
     var start = 0
     while start < wanted.count {
       let plan = plan(
-        wanted[start...], rows, record, envelope, window: window
+        wanted[start...], rows, record, envelope, use
       ) { repeated[$0] != nil }
       let end = plan.end
       planned = plan.known
@@ -82,35 +87,67 @@ final class ChunkLoader {
       let frames = try fetch(plan.places, of: record)
       var parents = ParentCache(
         envelope, uses: wanted[start..<end].compactMap { rows[record.chunks[$0]] })
-      for chunk in wanted[start..<end] {
-        let digest = record.chunks[chunk]
-        let raw: [UInt8]
-        if let known = repeated[digest] {
-          raw = known
-        } else {
+      for pair in stride(from: start, to: end, by: 2) {
+        var found: [Found] = []
+        for chunk in wanted[pair..<min(pair + 2, end)] {
+          let digest = record.chunks[chunk]
+          if let known = repeated[digest] ?? found.first(where: { $0.digest == digest })?.raw {
+            found.append(Found(chunk: chunk, digest: digest, raw: known, row: nil))
+            continue
+          }
           // The envelope was parsed against the record's chunks: it has a row for each.
           guard let number = rows[digest], number < envelope.rows.count else { continue }
-          raw = try decode(envelope.rows[number], envelope, frames, &parents)
-          guard SHA256.hash(raw) == digest else {
-            throw mismatch(envelope.rows[number], envelope, digest)
+          let row = envelope.rows[number]
+          let raw = try decode(row, of: chunk, envelope, frames, &parents)
+          found.append(Found(chunk: chunk, digest: digest, raw: raw, row: row))
+        }
+        try compare(found, envelope)
+        for item in found {
+          guard item.raw.count == record.layout.byteCount(ofChunk: item.chunk) else {
+            throw ArchiveError(
+              .malformed,
+              at: "\(source.location)/\(ArchiveFiles.records), record \(record.sequence), "
+                + "chunk \(item.chunk)",
+              "the chunk is not as long as its tensors", isSigned: true)
           }
-          if let count = uses[digest], count > 1,
-            repeatedByteCount + raw.count <= ChunkLoader.repeatedLimit
+          if let count = uses[item.digest], count > 1, repeated[item.digest] == nil,
+            repeatedByteCount + item.raw.count <= ChunkLoader.repeatedLimit
           {
-            repeated[digest] = raw
-            repeatedByteCount += raw.count
+            repeated[item.digest] = item.raw
+            repeatedByteCount += item.raw.count
           }
+          try body(item.chunk, item.raw)
         }
-        guard raw.count == record.layout.byteCount(ofChunk: chunk) else {
-          throw ArchiveError(
-            .malformed,
-            at: "\(source.location)/\(ArchiveFiles.records), record \(record.sequence), "
-              + "chunk \(chunk)",
-            "the chunk is not as long as its tensors", isSigned: true)
-        }
-        try body(chunk, raw)
       }
       start = end
+    }
+  }
+
+  /// The raw bytes of a wanted chunk.
+  private struct Found {
+    let chunk: Int
+    let digest: Digest
+    let raw: [UInt8]
+    /// Where they come from; nil when they were compared with the digest before.
+    let row: Envelope.Row?
+  }
+
+  /// Whether chunks that were just decoded, at most two, are what the record names.
+  private func compare(_ found: [Found], _ envelope: Envelope) throws(ArchiveError) {
+    let new = found.filter { $0.row != nil }
+    let digests: [Digest]
+    if new.count == 2 {
+      new[0].raw.withUnsafeBytes { first in
+        new[1].raw.withUnsafeBytes { hashers.update(first, $0) }
+      }
+      let pair = hashers.finish()
+      digests = [pair.0, pair.1]
+    } else {
+      digests = new.map { SHA256.hash($0.raw) }
+    }
+    for (item, digest) in zip(new, digests) where item.digest != digest {
+      guard let row = item.row else { continue }
+      throw mismatch(row, envelope, item.digest)
     }
   }
 
@@ -128,8 +165,9 @@ final class ChunkLoader {
   /// this needs no pack index.
   private func plan(
     _ wanted: ArraySlice<Int>, _ rows: [Digest: Int], _ record: CheckpointRecord,
-    _ envelope: Envelope, window: Int, isKnown: (Digest) -> Bool = { _ in false }
+    _ envelope: Envelope, _ use: Use, isKnown: (Digest) -> Bool = { _ in false }
   ) -> Plan {
+    let window = windowByteCount(use)
     var plan = Plan(end: wanted.startIndex)
     var storedBound = 0
     while plan.end < wanted.endIndex, plan.end == wanted.startIndex || storedBound < window {
@@ -140,7 +178,7 @@ final class ChunkLoader {
       else { continue }
       let row = envelope.rows[number]
       for place in [row.place] + envelope.chain(of: row).map(\.place) {
-        if let known = keyFrames[place] {
+        if let known = keyFrames.raw(of: place, chunk: chunk) {
           plan.known[place] = known
           continue
         }
@@ -160,7 +198,7 @@ final class ChunkLoader {
   ) -> (indexes: [ObjectRequest], frames: () throws(ArchiveError) -> [ObjectRequest]) {
     let plan = plan(
       ChunkLoader.chunks(of: checkpoint, roles)[...], ChunkLoader.rowNumbers(checkpoint),
-      checkpoint, envelope, window: Window.assembling)
+      checkpoint, envelope, .assembling)
     return (
       catalog.requests(plan.packs),
       { () throws(ArchiveError) in
@@ -182,7 +220,7 @@ final class ChunkLoader {
     let wanted = ChunkLoader.chunks(of: checkpoint, roles)
     // Filled as chunks arrive: what a record claims is not set aside before.
     var buffers = [[UInt8]](repeating: [], count: checkpoint.specs.count)
-    try forEach(wanted, of: checkpoint, envelope: envelope, window: Window.assembling) {
+    try forEach(wanted, of: checkpoint, envelope: envelope, .assembling) {
       chunk, raw throws(ArchiveError) in
       var cursor = 0
       for piece in layout.chunks[chunk] {
@@ -210,8 +248,7 @@ final class ChunkLoader {
   /// not put together: a record may claim far more than the archive stores.
   func check(_ checkpoint: CheckpointRecord, envelope: Envelope) throws(ArchiveError) {
     try forEach(
-      Array(checkpoint.chunks.indices), of: checkpoint, envelope: envelope,
-      window: Window.streaming
+      Array(checkpoint.chunks.indices), of: checkpoint, envelope: envelope, .streaming
     ) { _, _ throws(ArchiveError) in }
   }
 
@@ -326,26 +363,16 @@ extension ChunkLoader {
     }
   }
 
-  /// Keeps the raw bytes of a key frame, and forgets the oldest.
-  private func keep(_ raw: [UInt8], of place: Envelope.Place) {
-    while let oldest = keyFrameOrder.first,
-      keyFrameByteCount + raw.count > ChunkLoader.keyFrameLimit
-    {
-      keyFrameOrder.removeFirst()
-      keyFrameByteCount -= keyFrames.removeValue(forKey: oldest)?.count ?? 0
-    }
-    guard keyFrames.updateValue(raw, forKey: place) == nil else { return }
-    keyFrameOrder.append(place)
-    keyFrameByteCount += raw.count
-  }
-
   private func decode(
-    _ row: Envelope.Row, _ envelope: Envelope, _ frames: [Envelope.Place: ArraySlice<UInt8>],
+    _ row: Envelope.Row, of chunk: Int, _ envelope: Envelope,
+    _ frames: [Envelope.Place: ArraySlice<UInt8>],
     _ parents: inout ParentCache
   ) throws(ArchiveError) -> [UInt8] {
     guard let parent = row.parent else {
       if let known = planned[row.place] { return known }
-      return try decode(row.frame, parent: nil, frames)
+      let raw = try decode(row.frame, parent: nil, frames)
+      if keepsKeyFrames { keyFrames.keep(raw, of: row.place, chunk: chunk) }
+      return raw
     }
     let raw: [UInt8]
     if let known = parents[parent] {
@@ -358,7 +385,9 @@ extension ChunkLoader {
           continue
         }
         let decoded = try decode(frame, parent: made, frames)
-        if position == 0, keepsKeyFrames { keep(decoded, of: frame.place) }
+        if position == 0, keepsKeyFrames {
+          keyFrames.keep(decoded, of: frame.place, chunk: chunk)
+        }
         made = decoded
       }
       raw = made ?? []

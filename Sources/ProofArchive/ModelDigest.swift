@@ -40,7 +40,7 @@ extension ChunkLoader {
       hasher.update(spec.digestPrefix)
       digests[number] = hasher.finish()
     }
-    try forEach(wanted, of: record, envelope: envelope, window: Window.streaming) {
+    try forEach(wanted, of: record, envelope: envelope, .streaming) {
       chunk, raw throws(ArchiveError) in
       var cursor = 0
       for piece in layout.chunks[chunk] {

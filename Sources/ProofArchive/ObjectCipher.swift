@@ -27,6 +27,16 @@ package struct ObjectShape: Equatable, Sendable {
     ObjectShape(kind: .record, codec: 0, parameter: 0, rawByteCount: rawByteCount)
   }
 
+  /// What is hashed before the encoded bytes: of a chunk what stands in clear in its frame.
+  fileprivate var digestPrefix: [UInt8] {
+    guard kind == .chunk else { return [] }
+    var prefix = ByteWriter()
+    prefix.u8(codec)
+    prefix.u8(parameter)
+    prefix.u32(rawByteCount)
+    return prefix.bytes
+  }
+
   /// Any other: stored as it is.
   package static func plain(_ kind: ObjectKind, byteCount: UInt32) -> ObjectShape {
     ObjectShape(kind: kind, codec: 0, parameter: 0, rawByteCount: byteCount)
@@ -47,6 +57,7 @@ package final class ObjectCipher {
   private let epoch: UInt32
   private let cipher = AuthenticatedCipher(.aes256GCM)
   private let hasher = SHA256()
+  private let pair = SHA256Pair()
   /// Of the key that was used last, which is hardly ever another one.
   private var lastDerivation: ObjectDerivation?
 
@@ -71,22 +82,28 @@ package final class ObjectCipher {
     return SealedObject(id: id, key: objectKey, bytes: bytes)
   }
 
-  /// As `seal`, where the encoded bytes stand.
+  /// As `seal`, where the encoded bytes stand. Two objects are hashed side by side.
   ///
-  /// - Parameter buffer: The encoded bytes and 16 bytes of room; ciphertext || tag afterwards.
+  /// - Parameter objects: Of each the encoded bytes and 16 bytes of room, which hold ciphertext || tag
+  ///   afterwards.
   func seal(
-    inPlace buffer: UnsafeMutableRawBufferPointer, _ shape: ObjectShape, with key: ContentKey
-  ) -> (id: Digest, key: ObjectKey) {
+    inPlace objects: [(buffer: UnsafeMutableRawBufferPointer, shape: ObjectShape)],
+    with key: ContentKey
+  ) -> [(id: Digest, key: ObjectKey)] {
     precondition(key.archiveID == archiveID && key.epoch == epoch, "the key is of another archive")
-    let byteCount = buffer.count - ObjectCipher.tagByteCount
-    let encoded = UnsafeRawBufferPointer(rebasing: buffer[..<byteCount])
+    let encoded = objects.map {
+      (UnsafeRawBufferPointer(rebasing: $0.buffer.dropLast(ObjectCipher.tagByteCount)), $0.shape)
+    }
     let keys = derivation(key)
-    let id = keys.objectID(of: contentDigest(encoded, shape), shape.kind)
-    let objectKey = keys.objectKey(of: id, shape.kind)
-    cipher.seal(
-      inPlace: buffer, key: objectKey.secret.bytes, nonce: nonce(id),
-      data: associatedData(shape, encodedByteCount: byteCount))
-    return (id, objectKey)
+    return zip(objects, contentDigests(encoded)).map { object, digest in
+      let id = keys.objectID(of: digest, object.shape.kind)
+      let objectKey = keys.objectKey(of: id, object.shape.kind)
+      cipher.seal(
+        inPlace: object.buffer, key: objectKey.secret.bytes, nonce: nonce(id),
+        data: associatedData(
+          object.shape, encodedByteCount: object.buffer.count - ObjectCipher.tagByteCount))
+      return (id, objectKey)
+    }
   }
 
   /// What `seal` names these bytes.
@@ -114,15 +131,20 @@ package final class ObjectCipher {
   }
 
   private func contentDigest(_ encoded: UnsafeRawBufferPointer, _ shape: ObjectShape) -> Digest {
-    if shape.kind == .chunk {
-      var start = ByteWriter()
-      start.u8(shape.codec)
-      start.u8(shape.parameter)
-      start.u32(shape.rawByteCount)
-      hasher.update(start.bytes)
-    }
+    hasher.update(shape.digestPrefix)
     hasher.update(encoded)
     return hasher.finish()
+  }
+
+  private func contentDigests(
+    _ objects: [(encoded: UnsafeRawBufferPointer, shape: ObjectShape)]
+  ) -> [Digest] {
+    guard objects.count == 2 else { return objects.map { contentDigest($0.encoded, $0.shape) } }
+    let prefixes = (objects[0].shape.digestPrefix, objects[1].shape.digestPrefix)
+    prefixes.0.withUnsafeBytes { first in prefixes.1.withUnsafeBytes { pair.update(first, $0) } }
+    pair.update(objects[0].encoded, objects[1].encoded)
+    let digests = pair.finish()
+    return [digests.0, digests.1]
   }
 
   private func derivation(_ key: ContentKey) -> ObjectDerivation {

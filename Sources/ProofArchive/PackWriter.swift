@@ -80,18 +80,47 @@ final class PackWriter {
   /// Whether the open pack's end is not known any more.
   var isBroken: Bool { file.isBroken }
 
-  /// Appends one frame and says where it stands.
-  ///
+  /// A frame, and what names it.
+  typealias Frame = (bytes: UnsafeRawBufferPointer, storedID: Digest)
+
+  /// Appends frames and says where they stand. When it fails, those that stand in the open pack are whole.
+  func append(_ new: [Frame]) throws(StorageError) -> [Envelope.Place] {
+    var batch = Batch()
+    var places: [Envelope.Place] = []
+    for frame in new { places.append(try place(frame, &batch)) }
+    try write(&batch)
+    return places
+  }
+
+  /// The same for one frame in an array.
+  func append(_ frame: [UInt8], storedID: Digest) throws(StorageError) -> Envelope.Place {
+    // A typed throw does not pass through `withUnsafeBytes`.
+    let result = frame.withUnsafeBytes { bytes in
+      Result { () throws(StorageError) in
+        var batch = Batch()
+        let place = try place((bytes, storedID), &batch)
+        try write(&batch)
+        return place
+      }
+    }
+    return try result.get()
+  }
+
   /// An encrypted frame is named by what it holds. Two chunks that differ from their parents by the same
   /// have one frame, which may stand already: an id stands once.
-  func append(
-    _ frame: UnsafeRawBufferPointer, storedID: Digest
+  private func place(
+    _ frame: Frame, _ batch: inout Batch
   ) throws(StorageError) -> Envelope.Place {
-    if isEncrypted, let known = places[storedID] ?? olderPlaces[storedID] {
-      remember(storedID, known)
+    let id = frame.storedID
+    if isEncrypted, let known = batch.places[id] { return known }
+    if isEncrypted, let known = places[id] ?? olderPlaces[id] {
+      remember(id, known)
       return known
     }
-    if byteCount >= PackWriter.targetByteCount || frames.count >= PackWriter.targetFrameCount {
+    if byteCount + batch.byteCount >= PackWriter.targetByteCount
+      || frames.count + batch.frames.count >= PackWriter.targetFrameCount
+    {
+      try write(&batch)
       try close()
       let next = try PackWriter.open(folder, number + 1, fault)
       number += 1
@@ -99,21 +128,28 @@ final class PackWriter {
       file = next
       byteCount = try file.byteCount
     }
-    try file.append(frame)
-    byteCount += frame.count
-    frames.append((storedID, frame.count))
-    let place = Envelope.Place(pack: number, frame: UInt32(frames.count - 1))
-    remember(storedID, place)
+    let place = Envelope.Place(pack: number, frame: UInt32(frames.count + batch.frames.count))
+    batch.frames.append(frame)
+    batch.byteCount += frame.bytes.count
+    batch.places[id] = place
     return place
   }
 
-  /// The same for a frame in an array.
-  func append(_ frame: [UInt8], storedID: Digest) throws(StorageError) -> Envelope.Place {
-    // A typed throw does not pass through `withUnsafeBytes`.
-    let result = frame.withUnsafeBytes { bytes in
-      Result { () throws(StorageError) in try append(bytes, storedID: storedID) }
-    }
-    return try result.get()
+  /// Frames that go to the open pack in one call.
+  private struct Batch {
+    var frames: [Frame] = []
+    var byteCount = 0
+    var places: [Digest: Envelope.Place] = [:]
+  }
+
+  private func write(_ batch: inout Batch) throws(StorageError) {
+    guard !batch.frames.isEmpty else { return }
+    try file.append(buffers: batch.frames.map(\.bytes))
+    byteCount += batch.byteCount
+    frames += batch.frames.map { ($0.storedID, $0.bytes.count) }
+    // Only what stands is remembered.
+    for (id, place) in batch.places { remember(id, place) }
+    batch = Batch()
   }
 
   /// Under encryption the index is written too: without it nothing in the pack could be opened after

@@ -28,6 +28,22 @@ struct UpdateNormSums {
     }
   }
 
+  /// Adds the next chunk of the weights.
+  mutating func add(
+    _ layout: ChunkLayout, _ chunk: Int, before: UnsafeRawBufferPointer,
+    after: UnsafeRawBufferPointer
+  ) {
+    var cursor = 0
+    for piece in layout.chunks[chunk] {
+      let range = cursor..<cursor + piece.byteCount
+      add(
+        tensor: piece.tensor, type: layout.specs[piece.tensor].type,
+        before: UnsafeRawBufferPointer(rebasing: before[range]),
+        after: UnsafeRawBufferPointer(rebasing: after[range]))
+      cursor = range.upperBound
+    }
+  }
+
   /// Adds the next bytes of a tensor, whole elements of both states.
   mutating func add(
     tensor: Int, type: ElementType, before: UnsafeRawBufferPointer, after: UnsafeRawBufferPointer
