@@ -134,7 +134,7 @@ extension ArchiveWriter {
       try file.truncate(to: scan.endOffset)
       return file
     }
-    let writer = try packs.writer(path: path, fault: options.fault)
+    let writer = try packs.writer(path: path, options)
     try storing { () throws(StorageError) in
       try writer.sync()
       try records.sync()

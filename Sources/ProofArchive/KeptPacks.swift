@@ -120,7 +120,9 @@ struct KeptPacks {
   /// Cuts every pack after its last kept frame and gives the writer that goes on in the last one.
   ///
   /// A pack that loses frames loses its index first, so that no index ever names a frame that is gone.
-  func writer(path: String, fault: AppendFile.Fault?) throws(ArchiveError) -> PackWriter {
+  func writer(
+    path: String, _ options: ArchiveWriter.Options
+  ) throws(ArchiveError) -> PackWriter {
     let last = packs.keys.max() ?? 0
     var lastIndex = PackIndex(packNumber: last, frames: [])
     for (number, pack) in packs {
@@ -159,7 +161,8 @@ struct KeptPacks {
       }
       return try PackWriter(
         folder: path, number: last, suite: header.suite,
-        frames: lastIndex.rows.map { ($0.storedID, $0.byteCount) }, fault: fault)
+        frames: lastIndex.rows.map { ($0.storedID, $0.byteCount) }, fault: options.fault,
+        knownLimit: options.knownChunkLimit)
     }
   }
 }
