@@ -97,6 +97,11 @@ private final class FailingSync: Sendable {
             "byte \(offset) of record \(number)")
         }
       }
+      // A whole one that does not follow.
+      try SmallArchive.copy(path, to: copy)
+      try SmallArchive.write(
+        Array(records[..<rows[5].offset] + records[rows[3].range]), to: "\(copy)/records")
+      try expectRefusal(copy, isEncrypted, at: "records", kept: 4, "record 3 after record 4")
       // The last one cannot be told from one that a crash tore.
       var changed = records
       changed[rows[5].offset + 70] ^= 1
@@ -180,6 +185,23 @@ private final class FailingSync: Sendable {
       let pack = try SmallArchive.bytes("\(path)/\(DamageOrCrashTests.pack)")
       try SmallArchive.write(Array(pack.dropLast()), to: "\(path)/\(DamageOrCrashTests.pack)")
       try expectRefusal(path, isEncrypted, at: DamageOrCrashTests.pack, kept: 0, "closed")
+      guard !isEncrypted else { return }
+      // Without its index too: there is a pack after it.
+      try removeFile("\(path)/\(DamageOrCrashTests.index)")
+      try expectRefusal(path, false, at: DamageOrCrashTests.pack, kept: 0, "closed, no index")
+    }
+  }
+
+  @Test("the last pack shorter than its index, which was written when it was closed")
+  func closedLast() throws {
+    try withArchive(false) { path, _ in
+      do {
+        let writer = try ArchiveWriter.open(at: path)
+        try writer.opened().packs.close()
+      }
+      let pack = try SmallArchive.bytes("\(path)/\(DamageOrCrashTests.pack)")
+      try SmallArchive.write(Array(pack.dropLast()), to: "\(path)/\(DamageOrCrashTests.pack)")
+      try expectRefusal(path, false, at: DamageOrCrashTests.pack, kept: 4, "closed")
     }
   }
 
