@@ -5,17 +5,12 @@ internal import ProofPrimitives
 extension ArchiveChecker {
   mutating func packs(_ names: [String], _ header: RecordsHeader, rawLimit: Int) {
     let there = Set(names)
-    var stored = Set<Digest>()
     var number: UInt32 = 0
     while number <= ArchiveFiles.packNumberLimit, there.contains(ArchiveFiles.pack(number)) {
       attempt("some chunks of \(ArchiveFiles.pack(number)) cannot be found") {
         checker throws(ArchiveError) in
         let hasIndex = there.contains(ArchiveFiles.packIndex(number))
-        let rows = try checker.pack(number, hasIndex: hasIndex, header, rawLimit: rawLimit)
-        for row in rows where !stored.insert(row.storedID).inserted {
-          throw ArchiveError(
-            .malformed, at: ArchiveFiles.packIndex(number), "an earlier pack holds a chunk of it")
-        }
+        try checker.pack(number, hasIndex: hasIndex, header, rawLimit: rawLimit)
       }
       number += 1
     }
@@ -24,7 +19,7 @@ extension ArchiveChecker {
   /// Every frame of one pack by its checksum, and the lengths in its index.
   private func pack(
     _ number: UInt32, hasIndex: Bool, _ header: RecordsHeader, rawLimit: Int
-  ) throws(ArchiveError) -> [PackIndex.Row] {
+  ) throws(ArchiveError) {
     let (name, indexName) = (ArchiveFiles.pack(number), ArchiveFiles.packIndex(number))
     let total =
       try storing { () throws(StorageError) in try source.byteCount(of: name) } ?? 0
@@ -32,23 +27,22 @@ extension ArchiveChecker {
       throw ArchiveError(.limit, at: name, "the pack has \(total) bytes")
     }
     // One that was just made, and whose maker died before it had its header.
-    if !hasIndex, !report.isSealed, total < PackIndex.packHeaderByteCount { return [] }
+    if !hasIndex, !report.isSealed, total < PackIndex.packHeaderByteCount { return }
     try PackScan.checkHeader(number, source)
     // The open pack of an unfinished archive: what a crash tore is cut when the training goes on.
     if !hasIndex, !report.isSealed {
       if case .quick = depth { try openPack(number, byteCount: total, header) }
-      return []
+      return
     }
     let index = try PackCatalog.index(number, source, rawLimit: rawLimit)
     try PackCatalog.comparePack(number, index.packByteCount, source)
     // The frames of the drawn checkpoints were read with their chunks.
-    if case .subset = depth { return index.rows }
+    if case .subset = depth { return }
     let frames = try PackScan.allFrames(
       of: number, byteCount: total, in: source, header, rawLimit: rawLimit)
     guard frames == index.rows.map(\.byteCount) else {
       throw ArchiveError(.malformed, at: indexName, "its rows are not the frames of the pack")
     }
-    return index.rows
   }
 
   private func openPack(

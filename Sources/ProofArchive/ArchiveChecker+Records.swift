@@ -117,7 +117,11 @@ extension ArchiveChecker {
       record(number, &pass, loader)
       // Nothing after a record that could not be read is known to be one.
       guard pass.walk.offset > start, pass.previous != nil else {
-        if let torn = report.findings.popLast()?.error {
+        // Whole records after it say that no crash tore it, and then training does not go on here.
+        let isTorn =
+          (try? RecordScan.holdsFrame(
+            from: start + 1, in: source, isEncrypted: pass.walk.header.suite == 1)) != true
+        if isTorn, let torn = report.findings.popLast()?.error {
           add(
             torn, "checkpoint \(number), which was being written, is lost",
             next: "go on with the training, which cuts off what is torn")

@@ -39,7 +39,7 @@ package struct ArchiveCosts: Sendable {
   package private(set) var codecs: [ChunkCodec?: Frames] = [:]
   /// Frames of the packs that no record needs.
   package private(set) var unnamed = Frames()
-  private var seen = Set<Envelope.Place>()
+  private var seen = PlaceSet()
 
   private static let indexRowByteCount = 36
   private static let recordIndexRowByteCount = 52
@@ -72,12 +72,12 @@ package struct ArchiveCosts: Sendable {
         + (record.sequence > 1 ? ArchiveCosts.normsRowByteCount : 0))
     var places: [Envelope.Place] = []
     let newRows = envelope.rows.filter { row in
-      guard seen.insert(row.place).inserted else { return false }
+      guard seen.insert(row.place) else { return false }
       places.append(row.place)
       return true
     }
     checkpoint.knownChunkCount = record.chunks.count - newRows.count
-    for row in envelope.ancestors where seen.insert(row.place).inserted { places.append(row.place) }
+    for row in envelope.ancestors where seen.insert(row.place) { places.append(row.place) }
     var start = 0
     while start < places.count {
       let end = min(places.count, start + ArchiveCosts.headerWindow)

@@ -271,7 +271,13 @@ package final class ArchiveReader {
     try loader.check(try checkpoint(number), envelope: try envelope(number))
   }
 
-  func envelope(_ number: Int) throws(ArchiveError) -> Envelope {
+  /// Where a stored frame stands in its pack. Fetches the pack's index, and no frame.
+  package func storedRange(_ place: Envelope.Place) throws(ArchiveError) -> Range<Int> {
+    try loader.catalog.row(place, for: "a chunk").range
+  }
+
+  /// Where the chunks of checkpoint record `number` are stored.
+  package func envelope(_ number: Int) throws(ArchiveError) -> Envelope {
     let frame = try loadFrame(number)
     let record = try checkpoint(number)
     return try parsing("\(place(ofRecord: number)), envelope") {

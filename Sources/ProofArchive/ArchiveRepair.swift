@@ -135,16 +135,22 @@ package final class ArchiveRepair {
         "no copy has a seal that is whole",
         remedy: "give another copy with --from, or keep what is whole with --salvage")
     }
-    // A seal from elsewhere must not turn the archive into another one. A zeroed block names none.
+    // A seal from elsewhere must not turn the archive into another one.
     let ids = [
       copies[0].bytes(ArchiveFiles.seal, 16..<48), copies[0].bytes(ArchiveFiles.records, 16..<48),
-    ].compactMap { $0 }.filter { $0.count { $0 != 0 } >= 16 }
-    if bytes != found[0], !ids.isEmpty, !ids.contains(where: { isNear($0, seal.archiveID) }) {
+    ]
+    if bytes != found[0], !mayBe(ids, seal.archiveID) {
       throw ArchiveError(
         .otherArchive, at: copies[0].location, "the only seal that is whole is another archive's",
         remedy: "give copies of this archive with --from")
     }
     return (seal, bytes)
+  }
+
+  /// Whether what a damaged archive holds as its id does not speak against this one. A zeroed block names none.
+  static func mayBe(_ ids: [[UInt8]?], _ id: Digest) -> Bool {
+    let named = ids.compactMap { $0 }.filter { $0.count { $0 != 0 } >= 16 }
+    return named.isEmpty || named.contains { isNear($0, id) }
   }
 
   /// Whether an archive id is this one, a few of its bytes damaged; two random ids hardly share one byte.

@@ -2,44 +2,101 @@ package import ChunkStorage
 internal import ProofPrimitives
 
 /// What is whole of an archive without a seal, made into a new one that training can go on in, or that
-/// can be sealed (`spec/repair.md`). The old one is only read.
+/// can be sealed (`spec/repair.md`). The old one is only read, and so are other copies of it: the one that
+/// has the most checkpoints is taken. Nothing signed says which bytes are right, so parts of several copies
+/// are not put together.
 package struct ArchiveSalvage: Sendable {
+  /// The copy that was taken.
+  package let location: String
   /// Checkpoints that were kept: the first so many.
   package let checkpoints: Int
-  /// Checkpoints that `records` still told of.
+  /// Checkpoints that a copy's `records` still told of.
   package let foundCheckpoints: Int
   package let lastStep: Int
   /// Why the first checkpoint after them was not kept; nil when all were.
   package let reason: ArchiveError?
   /// What stood in `records` after the last whole record.
   package let tail: String?
+  /// Copies that nothing can be kept of, in words.
+  package let warnings: [String]
 
-  /// - Throws: When record 0, settings, policy or the dataset is damaged, or no checkpoint is whole: there
-  ///   is nothing that could be kept then.
+  /// One copy, as far as it is whole.
+  private struct Candidate {
+    let source: any ObjectSource
+    let scan: RecordScan
+    let kept: Int
+    let reason: ArchiveError?
+  }
+
+  /// - Parameters:
+  ///   - damaged: Its record 0, where it can be read, says which archive it is.
+  ///   - copies: Others, whole or damaged too.
+  /// - Throws: When in every copy record 0, settings, policy or the dataset is damaged, or no checkpoint is
+  ///   whole: there is nothing that could be kept then. `.otherArchive` for a copy of another archive.
   package static func run(
-    _ source: any ObjectSource, to out: String, access: ArchiveAccess = .none,
-    progress: (Double) -> Void = { _ in }
+    _ damaged: any ObjectSource, from copies: [any ObjectSource] = [], to out: String,
+    access: ArchiveAccess = .none, progress: (Double) -> Void = { _ in }
   ) throws(ArchiveError) -> ArchiveSalvage {
-    let scan = try RecordScan(source, access: access)
-    _ = try ArchiveReader.texts(source, scan.opening, scan.keys)
-    _ = try DatasetManifest(
-      loading: source, root: scan.opening.datasetRoot, count: scan.opening.datasetCount,
-      keys: scan.keys)
-    let (kept, reason) = try wholeCheckpoints(scan, source, progress)
-    guard kept > 0 else {
-      throw reason
+    var found: [Candidate] = []
+    var failures: [(location: String, error: ArchiveError)] = []
+    for (number, source) in ([damaged] + copies).enumerated() {
+      do throws(ArchiveError) {
+        found.append(
+          try candidate(source, access) {
+            progress((Double(number) + $0) / Double(copies.count + 1))
+          })
+      } catch {
+        failures.append((source.location, error))
+      }
+    }
+    let hashes = Set(found.compactMap { $0.scan.rows.first?.hash })
+    guard hashes.count <= 1, isSameArchive(damaged, found) else {
+      throw ArchiveError(
+        .otherArchive, at: damaged.location, "not all copies are of one archive",
+        remedy: "give copies of this archive with --from")
+    }
+    // The first of equals.
+    guard let best = found.max(by: { $0.kept < $1.kept }), best.kept > 0,
+      let taken = found.first(where: { $0.kept == best.kept })
+    else {
+      throw found.first?.reason ?? failures.first?.error
         ?? ArchiveError(
           .damaged, at: ArchiveFiles.records, "no checkpoint is whole: nothing can be kept",
           remedy: "begin the training again")
     }
+    let (source, scan, kept) = (taken.source, taken.scan, taken.kept)
     try copy(source, to: out, endOffset: scan.rows[kept].range.upperBound)
     // Opening cuts packs after the last frame that is named, and writes indexes that are lost.
     var options = ArchiveWriter.Options()
     if case .epochKey(let key) = access { options.epochKey = key }
     _ = try ArchiveWriter.open(at: out, options: options)
     return ArchiveSalvage(
-      checkpoints: kept, foundCheckpoints: scan.rows.count - 1, lastStep: scan.rows[kept].step,
-      reason: reason, tail: scan.tail)
+      location: source.location, checkpoints: kept,
+      foundCheckpoints: found.reduce(0) { max($0, $1.scan.rows.count - 1) },
+      lastStep: scan.rows[kept].step, reason: taken.reason, tail: scan.tail,
+      warnings: failures.map {
+        "nothing can be kept of \(printable($0.location, limit: 1000)): \($0.error)"
+      })
+  }
+
+  private static func candidate(
+    _ source: any ObjectSource, _ access: ArchiveAccess, _ progress: (Double) -> Void
+  ) throws(ArchiveError) -> Candidate {
+    let scan = try RecordScan(source, access: access)
+    _ = try ArchiveReader.texts(source, scan.opening, scan.keys)
+    _ = try DatasetManifest(
+      loading: source, root: scan.opening.datasetRoot, count: scan.opening.datasetCount,
+      keys: scan.keys)
+    let (kept, reason) = try wholeCheckpoints(scan, source, progress)
+    return Candidate(source: source, scan: scan, kept: kept, reason: reason)
+  }
+
+  /// Whether the copies are of the damaged archive, by the archive id before its records, where it has one.
+  private static func isSameArchive(
+    _ damaged: any ObjectSource, _ found: [Candidate]
+  ) -> Bool {
+    guard let id = found.first?.scan.opening.archiveID else { return true }
+    return ArchiveRepair.mayBe([ArchiveCopy(damaged).bytes(ArchiveFiles.records, 16..<48)], id)
   }
 
   /// How many checkpoints from the first have all their chunks, by digest.

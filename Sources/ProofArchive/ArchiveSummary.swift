@@ -24,7 +24,7 @@ package struct ArchiveSummary: Sendable {
   package private(set) var rawByteCount = 0
   /// Bytes of the packs.
   package private(set) var packByteCount = 0
-  /// Chunks that the checkpoints name, and how many differ.
+  /// Chunks that the checkpoints name, and in how many frames they stand: equal ones stand in one.
   package private(set) var namedChunks = 0
   package private(set) var distinctChunks = 0
   /// Data points that the steps used, counted as often as they were.
@@ -39,7 +39,7 @@ package struct ArchiveSummary: Sendable {
   package init(
     _ reader: ArchiveReader, progress: (Double) -> Void = { _ in }
   ) throws(ArchiveError) {
-    var seen = Set<Digest>()
+    var seen = PlaceSet()
     let rows = reader.index.rows
     var number = 1
     while number < rows.count {
@@ -53,7 +53,7 @@ package struct ArchiveSummary: Sendable {
       }
       try reader.prefetch(number...end)
       while number <= end {
-        try add(reader.checkpoint(number), &seen)
+        try add(reader.checkpoint(number), reader.envelope(number), &seen)
         number += 1
       }
       progress(Double(number) / Double(rows.count))
@@ -62,10 +62,12 @@ package struct ArchiveSummary: Sendable {
     try countPacks(reader.source)
   }
 
-  private mutating func add(_ record: CheckpointRecord, _ seen: inout Set<Digest>) {
+  private mutating func add(
+    _ record: CheckpointRecord, _ envelope: Envelope, _ seen: inout PlaceSet
+  ) {
     rawByteCount += record.specs.reduce(0) { $0 + $1.byteCount }
     namedChunks += record.chunks.count
-    seen.formUnion(record.chunks)
+    for row in envelope.rows { seen.insert(row.place) }
     usedPoints += record.steps.reduce(0) { $0 + $1.batch.count }
     tensors = record.specs
     if let gap = record.gap {

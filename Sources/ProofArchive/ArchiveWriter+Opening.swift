@@ -78,6 +78,7 @@ extension ArchiveWriter {
 
   /// Opens an unsealed archive at its last whole record; what was torn by a crash is cut off.
   ///
+  /// - Throws: `.damaged`, and nothing is cut, where a whole record would be lost to what no crash explains.
   /// - Complexity: reads every record, the dataset, and the packs that have no index yet.
   package static func open(
     at path: String, options: Options = Options()
@@ -128,17 +129,22 @@ extension ArchiveWriter {
         .io, at: path, "another archive stands here now",
         remedy: "put the archive that is being written back in its place")
     }
-    let packs = try scan.cutToStoredChunks(keeping: count)
+    if count == .max { try scan.checkTail() }
+    let packs = try scan.cutToStoredChunks(keeping: count, refusesDamage: true)
+    guard count == .max || scan.rows.count == count else {
+      throw KeptPacks.damage(
+        "\(ArchiveFiles.records), record \(scan.rows.count)",
+        "\(count) records were durable and \(scan.rows.count) are whole")
+    }
     let records = try storing { () throws(StorageError) in
       let file = try AppendFile("\(path)/\(ArchiveFiles.records)", fault: options.fault)
       try file.truncate(to: scan.endOffset)
+      // Before the packs are cut: records that come back would name frames that are gone.
+      try file.sync()
       return file
     }
-    let writer = try packs.writer(path: path, fault: options.fault)
-    try storing { () throws(StorageError) in
-      try writer.sync()
-      try records.sync()
-    }
+    let writer = try packs.writer(path: path, options)
+    try storing { () throws(StorageError) in try writer.sync() }
     return Parts(
       scan: scan, files: Files(lock: lock, records: records, packs: writer),
       openChunks: packs.openChunks)

@@ -72,6 +72,8 @@ package final class ArchiveWriter {
     package var epochKey: EpochKey?
     /// For tests.
     package var fault: AppendFile.Fault?
+    /// For tests: what `KnownChunks` and `PackWriter` hold of chunks that were stored before.
+    var knownChunkLimit = KnownChunks.standardLimit
 
     package init() {}
   }
@@ -226,7 +228,8 @@ package final class ArchiveWriter {
       memory = try storing { () throws(StorageError) in
         try CheckpointMemory(
           chunkByteCount: opening.sizes.chunk, folder: path,
-          usesDeltas: options.usesDeltas && header.depth > 0)
+          usesDeltas: options.usesDeltas && header.depth > 0,
+          knownLimit: options.knownChunkLimit)
       }
       memory.remember(openChunks)
       if let last { memory.remember(last.record, last.envelope) }

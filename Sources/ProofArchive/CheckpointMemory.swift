@@ -18,14 +18,17 @@ final class CheckpointMemory: ChunkMemory {
   private let scratch: ScratchFile
   private var chunks: [Chunk] = []
   private var groups = ChunkGroups()
-  private var known = KnownChunks()
+  private var known: KnownChunks
 
   // Collected while threads read what stands above; taken over at the barrier.
   private var changed: [(chunk: Int, value: Chunk, isNew: Bool)] = []
   private var storedByteCounts: [Int] = []
   private var trials: [[ChunkGroup.Trial]] = []
 
-  init(chunkByteCount: Int, folder: String, usesDeltas: Bool) throws(StorageError) {
+  init(
+    chunkByteCount: Int, folder: String, usesDeltas: Bool, knownLimit: Int
+  ) throws(StorageError) {
+    known = KnownChunks(limit: knownLimit)
     self.chunkByteCount = chunkByteCount
     self.usesDeltas = usesDeltas
     scratch = try ScratchFile(in: folder)

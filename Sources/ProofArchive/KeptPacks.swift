@@ -10,6 +10,8 @@ struct KeptPacks {
     var frameCount: Int
     /// Their lengths, for a pack without an index.
     var openFrames: [Int]?
+    /// Why there are no more, where no crash explains it: a record that names another has lost it.
+    var damage: ArchiveError?
     /// What its frames hold as the records give it, for a pack without an index.
     var chunks: [UInt32: (digest: Digest, stored: StoredChunk)] = [:]
     /// Frames up to the last that a kept record names.
@@ -29,32 +31,96 @@ struct KeptPacks {
     while let total = try storing({ () throws(StorageError) in
       try source.byteCount(of: ArchiveFiles.pack(number))
     }) {
-      let index = try storing { () throws(StorageError) in
+      let bytes = try storing { () throws(StorageError) in
         try source.readWhole(ArchiveFiles.packIndex(number), limit: PackIndex.byteLimit)
       }
-      // An index that does not parse is rebuilt like a missing one: pack and records are the truth. The
-      // ids of an encrypted archive stand in indexes alone, which are therefore written at every sync,
-      // and what came after the last sync is not kept.
-      if let index, let parsed = try? PackIndex(parsing: index), parsed.packNumber == number,
-        parsed.packByteCount == total || (header.suite == 1 && parsed.packByteCount < total)
-      {
-        packs[number] = Pack(frameCount: parsed.rows.count, openFrames: nil)
-      } else if header.suite == 1 {
-        packs[number] = Pack(frameCount: 0, openFrames: [])
-      } else {
-        let frames = try PackScan.wholeFrames(of: number, in: source, header)
-        packs[number] = Pack(frameCount: frames.count, openFrames: frames)
-      }
+      let index = bytes.flatMap { try? PackIndex(parsing: $0) }
+        .flatMap { $0.packNumber == number ? $0 : nil }
+      packs[number] =
+        header.suite == 1
+        ? encrypted(number, index, hasIndex: bytes != nil, byteCount: total)
+        : try clear(number, index, byteCount: total)
       lastNumber = number
       number += 1
     }
+    // A pack was durable, and its index, before the next one was begun.
+    for number in packs.keys where number < lastNumber && packs[number]?.damage == nil {
+      packs[number]?.damage = KeptPacks.damage(
+        ArchiveFiles.pack(number), "frames that records name are not whole in this pack")
+    }
+  }
+
+  /// The ids of an encrypted archive stand in indexes alone. One is written before a pack's first frame, and
+  /// again at every sync, by rename: no crash leaves a pack with frames whose index is cut or not there.
+  /// What an index does not name came after the last sync.
+  private func encrypted(
+    _ number: UInt32, _ index: PackIndex?, hasIndex: Bool, byteCount total: Int
+  ) -> Pack {
+    guard let index else {
+      var pack = Pack(frameCount: 0, openFrames: [])
+      if hasIndex || total > PackIndex.packHeaderByteCount {
+        pack.damage = KeptPacks.damage(
+          ArchiveFiles.packIndex(number),
+          "it is \(hasIndex ? "damaged" : "not there"), and without it nothing in the pack can be "
+            + "opened")
+      }
+      return pack
+    }
+    var pack = Pack(frameCount: index.rows.prefix { $0.range.upperBound <= total }.count)
+    if pack.frameCount < index.rows.count {
+      pack.damage = KeptPacks.damage(
+        ArchiveFiles.pack(number), "it has \(total) bytes, its index says \(index.packByteCount)")
+    }
+    return pack
+  }
+
+  /// An index that does not fit is rebuilt like a missing one: pack and records are the truth.
+  private func clear(
+    _ number: UInt32, _ index: PackIndex?, byteCount total: Int
+  ) throws(ArchiveError) -> Pack {
+    if let index, index.packByteCount == total { return Pack(frameCount: index.rows.count) }
+    let frames = try PackScan.wholeFrames(of: number, in: source, header)
+    var pack = Pack(frameCount: frames.count, openFrames: frames)
+    let end = PackIndex.packHeaderByteCount + frames.reduce(0, +)
+    // What a crash tears is the end of the pack.
+    if let index, index.packByteCount > total {
+      pack.damage = KeptPacks.damage(
+        ArchiveFiles.pack(number), "it has \(total) bytes, its index says \(index.packByteCount)")
+    } else if end < total, try PackScan.holdsFrame(number, after: end, in: source, header) {
+      pack.damage = KeptPacks.damage(
+        "\(ArchiveFiles.pack(number)), byte \(end)",
+        "the frame here is not whole, and others stand after it")
+    }
+    return pack
+  }
+
+  /// Acknowledged checkpoints would be lost if training went on here.
+  static func damage(_ place: String, _ message: String) -> ArchiveError {
+    ArchiveError(
+      .damaged, at: place, "\(message): this is no end that a crash tore",
+      remedy: "nothing was cut; `pol repair` makes a new archive of what is whole, with --from of "
+        + "another copy or with --salvage of this one alone")
   }
 
   /// Whether every frame that the envelope names is whole; they are then kept.
-  mutating func keep(_ envelope: Envelope, chunks: [Digest]) -> Bool {
+  ///
+  /// - Throws: When one is not that was durable before a crash could come.
+  mutating func keep(_ envelope: Envelope, chunks: [Digest]) throws(ArchiveError) -> Bool {
     let rows = envelope.rows + envelope.ancestors
     for row in rows {
-      guard let pack = packs[row.place.pack], Int(row.place.frame) < pack.frameCount else {
+      guard let pack = packs[row.place.pack] else {
+        let name = ArchiveFiles.packIndex(row.place.pack)
+        let hasIndex = try storing { () throws(StorageError) in
+          try source.byteCount(of: name) != nil
+        }
+        // A pack is made before its index.
+        if hasIndex {
+          throw KeptPacks.damage(ArchiveFiles.pack(row.place.pack), "the pack is not there")
+        }
+        return false
+      }
+      guard Int(row.place.frame) < pack.frameCount else {
+        if let damage = pack.damage { throw damage }
         return false
       }
     }
@@ -120,7 +186,9 @@ struct KeptPacks {
   /// Cuts every pack after its last kept frame and gives the writer that goes on in the last one.
   ///
   /// A pack that loses frames loses its index first, so that no index ever names a frame that is gone.
-  func writer(path: String, fault: AppendFile.Fault?) throws(ArchiveError) -> PackWriter {
+  func writer(
+    path: String, _ options: ArchiveWriter.Options
+  ) throws(ArchiveError) -> PackWriter {
     let last = packs.keys.max() ?? 0
     var lastIndex = PackIndex(packNumber: last, frames: [])
     for (number, pack) in packs {
@@ -159,7 +227,8 @@ struct KeptPacks {
       }
       return try PackWriter(
         folder: path, number: last, suite: header.suite,
-        frames: lastIndex.rows.map { ($0.storedID, $0.byteCount) }, fault: fault)
+        frames: lastIndex.rows.map { ($0.storedID, $0.byteCount) }, fault: options.fault,
+        knownLimit: options.knownChunkLimit)
     }
   }
 }

@@ -34,6 +34,40 @@ enum PackScan {
     return frames
   }
 
+  /// 1,024 places that look like the head of a frame, each of which may cost a chunk to read.
+  private static let tryLimit = 1024
+
+  /// Whether a whole frame stands anywhere after `offset`, where none is.
+  ///
+  /// - Complexity: reads the rest of the pack.
+  static func holdsFrame(
+    _ number: UInt32, after offset: Int, in source: any ObjectSource, _ header: RecordsHeader
+  ) throws(ArchiveError) -> Bool {
+    let name = ArchiveFiles.pack(number)
+    let total =
+      try storing { () throws(StorageError) in try source.byteCount(of: name) } ?? 0
+    var tries = 0
+    return try ByteSearch.any(
+      Array("PC".utf8), in: name, offset + 1..<max(offset + 1, total), source
+    ) {
+      place throws(ArchiveError) in
+      guard tries < tryLimit, total - place >= ChunkFrame.headerByteCount else { return false }
+      let head = try source.bytes(of: name, place..<place + ChunkFrame.headerByteCount)
+      guard
+        let count = try? ChunkFrame.frameByteCount(
+          header: head, rawLimit: ChunkFrame.rawByteLimit, tagByteCount: header.tagByteCount, at: ""
+        ),
+        count <= total - place
+      else { return false }
+      tries += 1
+      let bytes = try source.bytes(of: name, place..<place + count)
+      return
+        (try? ChunkFrame.parse(
+          bytes[...], rawLimit: ChunkFrame.rawByteLimit, tagByteCount: header.tagByteCount, at: ""))
+        != nil
+    }
+  }
+
   /// Lengths of the frames of a pack of `total` bytes that must be whole to its end.
   static func allFrames(
     of number: UInt32, byteCount total: Int, in source: any ObjectSource, _ header: RecordsHeader,

@@ -1,12 +1,12 @@
 internal import ChunkStorage
 internal import Cryptography
-internal import ProofPrimitives
+package import ProofPrimitives
 
 /// Appends chunk frames to the packs of an unsealed archive. Its owner holds the archive's lock.
-final class PackWriter {
+package final class PackWriter {
   private static let magic = Array("polpack1".utf8)
   /// A pack is closed at the first frame that reaches this.
-  static let targetByteCount = 64 << 20
+  package static let targetByteCount = 64 << 20
   /// Or this: small frames are no reason for a large index.
   static let targetFrameCount = 1 << 16
 
@@ -18,11 +18,15 @@ final class PackWriter {
   private var file: AppendFile
   private var frames: [(storedID: Digest, byteCount: Int)]
   private var byteCount: Int
+  /// What stands in the open pack, where nothing may stand twice.
+  private var openIDs: Set<Digest>
+  /// Places that are remembered, in each of two generations.
+  private let knownLimit: Int
   /// Of an encrypted archive, by id; bounded like `KnownChunks`.
   private var places: [Digest: Envelope.Place] = [:]
   private var olderPlaces: [Digest: Envelope.Place] = [:]
 
-  static func header(_ number: UInt32) -> [UInt8] {
+  package static func header(_ number: UInt32) -> [UInt8] {
     var writer = ByteWriter()
     writer.raw(magic)
     writer.u32(number)
@@ -31,7 +35,7 @@ final class PackWriter {
   }
 
   /// What names a chunk in this archive to those who keep it (`spec/archive.md` §5).
-  static func storedID(of digest: Digest, in archiveID: Digest) -> Digest {
+  package static func storedID(of digest: Digest, in archiveID: Digest) -> Digest {
     SHA256.hash(.storedID, archiveID.bytes, digest.bytes)
   }
 
@@ -46,13 +50,16 @@ final class PackWriter {
   /// Goes on in pack `number`, whose whole frames are `frames`.
   init(
     folder: String, number: UInt32, suite: UInt16,
-    frames: [(storedID: Digest, byteCount: Int)], fault: AppendFile.Fault? = nil
+    frames: [(storedID: Digest, byteCount: Int)], fault: AppendFile.Fault? = nil,
+    knownLimit: Int = KnownChunks.standardLimit
   ) throws(StorageError) {
     self.folder = folder
     isEncrypted = suite == 1
     self.number = number
     self.frames = frames
     self.fault = fault
+    self.knownLimit = max(1, knownLimit)
+    openIDs = Set(frames.map(\.storedID))
     file = try PackWriter.open(folder, number, fault)
     byteCount = try file.byteCount
     for (position, frame) in frames.enumerated() {
@@ -62,7 +69,7 @@ final class PackWriter {
 
   private func remember(_ id: Digest, _ place: Envelope.Place) {
     guard isEncrypted else { return }
-    if places.count >= PackWriter.targetFrameCount {
+    if places.count >= knownLimit {
       olderPlaces = places
       places = [:]
     }
@@ -107,7 +114,8 @@ final class PackWriter {
   }
 
   /// An encrypted frame is named by what it holds. Two chunks that differ from their parents by the same
-  /// have one frame, which may stand already: an id stands once.
+  /// have one frame, which may stand already and is then taken, if it is not forgotten. What stands in the
+  /// open pack and comes again nonetheless begins the next one: an id stands once in a pack.
   private func place(
     _ frame: Frame, _ batch: inout Batch
   ) throws(StorageError) -> Envelope.Place {
@@ -119,14 +127,10 @@ final class PackWriter {
     }
     if byteCount + batch.byteCount >= PackWriter.targetByteCount
       || frames.count + batch.frames.count >= PackWriter.targetFrameCount
+      || openIDs.contains(id) || batch.places[id] != nil
     {
       try write(&batch)
-      try close()
-      let next = try PackWriter.open(folder, number + 1, fault)
-      number += 1
-      frames = []
-      file = next
-      byteCount = try file.byteCount
+      try beginNext()
     }
     let place = Envelope.Place(pack: number, frame: UInt32(frames.count + batch.frames.count))
     batch.frames.append(frame)
@@ -148,8 +152,29 @@ final class PackWriter {
     byteCount += batch.byteCount
     frames += batch.frames.map { ($0.storedID, $0.bytes.count) }
     // Only what stands is remembered.
-    for (id, place) in batch.places { remember(id, place) }
+    for (id, place) in batch.places {
+      openIDs.insert(id)
+      remember(id, place)
+    }
     batch = Batch()
+  }
+
+  /// Closes the open pack and goes on in a new one.
+  private func beginNext() throws(StorageError) {
+    try close()
+    let next = try PackWriter.open(folder, number + 1, fault)
+    if isEncrypted {
+      // Before the first frame: a pack with frames and without an index has lost it.
+      try next.sync()
+      try DurableFile.write(
+        PackIndex(packNumber: number + 1, frames: []).encoded,
+        to: "\(folder)/\(ArchiveFiles.packIndex(number + 1))")
+    }
+    number += 1
+    frames = []
+    openIDs = []
+    file = next
+    byteCount = try file.byteCount
   }
 
   /// Under encryption the index is written too: without it nothing in the pack could be opened after

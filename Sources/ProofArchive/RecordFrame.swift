@@ -4,9 +4,9 @@ internal import ProofPrimitives
 /// A record and its envelope as they stand in `records` (`spec/archive.md` §5.4).
 ///
 /// Record and envelope are stored as one payload, LZ4-compressed where that makes it smaller.
-struct RecordFrame {
+package struct RecordFrame {
   static let headerByteCount = 64
-  private static let magic = Array("PRF2".utf8)
+  static let magic = Array("PRF2".utf8)
   static let recordLimit = RecordHeader.byteCount + RecordHeader.bodyLimit
   /// The codec byte, both raw parts, and the tag that encryption adds.
   private static let payloadLimit = 1 + recordLimit + Envelope.byteLimit + 16
@@ -43,6 +43,11 @@ struct RecordFrame {
     writer.raw([UInt8](repeating: 0, count: 12))
     writer.raw(payload)
     return writer.bytes
+  }
+
+  /// The frame of a record that is not encrypted.
+  package static func clear(record: [UInt8], envelope: Envelope) -> [UInt8] {
+    encode(record: record, envelope: envelope.encoded)
   }
 
   struct Header {

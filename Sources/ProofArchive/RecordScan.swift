@@ -89,6 +89,42 @@ struct RecordScan {
     return true
   }
 
+  /// Whether a whole frame stands at `offset` or after it: a crash leaves none after a torn one, because
+  /// `records` is written from its beginning to its end.
+  ///
+  /// - Complexity: reads the rest of the file.
+  static func holdsFrame(
+    from offset: Int, in source: any ObjectSource, isEncrypted: Bool
+  ) throws(ArchiveError) -> Bool {
+    let name = ArchiveFiles.records
+    let total =
+      try storing { () throws(StorageError) in try source.byteCount(of: name) } ?? 0
+    var tries = 0
+    return try ByteSearch.any(RecordFrame.magic, in: name, offset..<max(offset, total), source) {
+      place throws(ArchiveError) in
+      guard tries < tryLimit, total - place >= RecordFrame.headerByteCount else { return false }
+      let head = try source.bytes(of: name, place..<place + RecordFrame.headerByteCount)
+      guard let header = try? RecordFrame.Header(head), header.frameByteCount <= total - place
+      else { return false }
+      tries += 1
+      let bytes = try source.bytes(of: name, place..<place + header.frameByteCount)
+      return (try? RecordFrame.checked(bytes, isEncrypted: isEncrypted)) != nil
+    }
+  }
+
+  /// 64 places that look like the head of a frame, each of which may cost 128 MiB to read.
+  private static let tryLimit = 64
+
+  /// Refuses to take for a torn end what is followed by a whole record.
+  func checkTail() throws(ArchiveError) {
+    guard tail != nil,
+      try RecordScan.holdsFrame(from: endOffset, in: source, isEncrypted: header.suite == 1)
+    else { return }
+    throw KeptPacks.damage(
+      "\(ArchiveFiles.records), byte \(endOffset)",
+      "record \(rows.count) is not whole, and others stand after it")
+  }
+
   private mutating func add(_ frame: RecordFrame, step: Int) {
     rows.append(
       RecordIndex.Row(
@@ -101,7 +137,10 @@ struct RecordScan {
   /// frames of which packs are kept.
   ///
   /// - Parameter count: Records to keep at most, with record 0.
-  mutating func cutToStoredChunks(keeping count: Int = .max) throws(ArchiveError) -> KeptPacks {
+  /// - Throws: Where frames are lost that were durable, if `refusesDamage`; else the walk ends before them.
+  mutating func cutToStoredChunks(
+    keeping count: Int = .max, refusesDamage: Bool = false
+  ) throws(ArchiveError) -> KeptPacks {
     var kept = try KeptPacks(source, header)
     var sequence = 1
     lastCheckpoint = nil
@@ -112,9 +151,14 @@ struct RecordScan {
           source, at: rows[sequence].offset, total: total, sequence, keys),
         let record = try? CheckpointRecord(parsing: frame.record[...], opening: opening),
         let envelope = try? Envelope(
-          parsing: frame.envelope[...], chunks: record.chunks, header: header),
-        kept.keep(envelope, chunks: record.chunks)
+          parsing: frame.envelope[...], chunks: record.chunks, header: header)
       else { break }
+      do throws(ArchiveError) {
+        guard try kept.keep(envelope, chunks: record.chunks) else { break }
+      } catch {
+        if refusesDamage || error.code == .io { throw error }
+        break
+      }
       lastCheckpoint = record
       lastEnvelope = envelope
       sequence += 1

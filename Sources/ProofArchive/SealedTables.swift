@@ -14,6 +14,13 @@ package struct RecordIndex: Equatable, Sendable {
     package let frameByteCount: Int
     package let step: Int
     var range: Range<Int> { offset..<offset + frameByteCount }
+
+    package init(hash: Digest, offset: Int, frameByteCount: Int, step: Int) {
+      self.hash = hash
+      self.offset = offset
+      self.frameByteCount = frameByteCount
+      self.step = step
+    }
   }
 
   private static let magic = Array("polridx1".utf8)
@@ -24,7 +31,7 @@ package struct RecordIndex: Equatable, Sendable {
 
   package let rows: [Row]
 
-  init(rows: [Row]) { self.rows = rows }
+  package init(rows: [Row]) { self.rows = rows }
 
   /// RFC 6962 root over the record hashes: the archive root.
   package static func root(ofHashes hashes: [Digest]) -> Digest {
@@ -33,7 +40,7 @@ package struct RecordIndex: Equatable, Sendable {
 
   package var root: Digest { RecordIndex.root(ofHashes: rows.map(\.hash)) }
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = ByteWriter()
     writer.raw(RecordIndex.magic)
     writer.u64(UInt64(rows.count))
@@ -76,6 +83,11 @@ package struct NormsTable: Equatable, Sendable {
   package struct Row: Equatable, Sendable {
     package let endStep: Int
     package let norms: UpdateNorms
+
+    package init(endStep: Int, norms: UpdateNorms) {
+      self.endStep = endStep
+      self.norms = norms
+    }
   }
 
   private static let magic = Array("polnorm1".utf8)
@@ -84,9 +96,9 @@ package struct NormsTable: Equatable, Sendable {
 
   package let rows: [Row]
 
-  init(rows: [Row]) { self.rows = rows }
+  package init(rows: [Row]) { self.rows = rows }
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = ByteWriter()
     writer.raw(NormsTable.magic)
     writer.u64(UInt64(rows.count))
@@ -97,7 +109,7 @@ package struct NormsTable: Equatable, Sendable {
     return writer.bytes
   }
 
-  static func digest(_ encoded: [UInt8]) -> Digest { SHA256.hash(.norms, encoded) }
+  package static func digest(_ encoded: [UInt8]) -> Digest { SHA256.hash(.norms, encoded) }
 
   init(parsing bytes: [UInt8]) throws(ParsingError) {
     var reader = ByteReader(bytes)
@@ -150,7 +162,7 @@ package struct ObjectTable: Equatable, Sendable {
   /// In bytewise order of names.
   package let rows: [Row]
   /// As it was read: a signed length may be more than a row holds, and a copy keeps it.
-  let encoded: [UInt8]
+  package let encoded: [UInt8]
 
   package init(rows: [Row]) {
     self.rows = rows.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }

@@ -48,19 +48,22 @@ struct EnvelopeBuilder {
 }
 
 /// Where chunks that were stored before can be found again. Bounded: the oldest are forgotten, and a
-/// forgotten chunk that comes again is stored again.
+/// forgotten chunk that comes again is stored again, in another pack (`PackWriter` sees to that).
 struct KnownChunks {
-  /// About 8 MiB in each of two generations: the chunks of the last 16 GiB of distinct content, and in
-  /// any case all of the open pack, in which nothing may stand twice.
-  private static let generationLimit = PackWriter.targetFrameCount
+  /// About 8 MiB in each of two generations: the chunks of the last 16 GiB of distinct content.
+  static let standardLimit = 1 << 16
 
+  private let generationLimit: Int
   private var recent: [Digest: StoredChunk] = [:]
   private var older: [Digest: StoredChunk] = [:]
+
+  /// - Parameter limit: Chunks of one generation, of which there are two.
+  init(limit: Int = standardLimit) { generationLimit = max(1, limit) }
 
   subscript(digest: Digest) -> StoredChunk? { recent[digest] ?? older[digest] }
 
   mutating func remember(_ digest: Digest, _ chunk: StoredChunk) {
-    if recent.count >= KnownChunks.generationLimit {
+    if recent.count >= generationLimit {
       older = recent
       recent = [:]
     }

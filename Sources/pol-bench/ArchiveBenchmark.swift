@@ -82,6 +82,7 @@ struct ArchiveBenchmark {
     out.append(ArchiveBenchmark.row("archive.index_share", try indexShare(path)))
     out += try oneOfMany(reader)
     out += try slice(reader)
+    try removeFolder(path)
     return out
   }
 
@@ -104,7 +105,8 @@ struct ArchiveBenchmark {
   }
 
   private func writer(_ path: String, _ options: ArchiveWriter.Options) throws -> RecordedRun {
-    try prepareRun(
+    try removeFolder(path)
+    return try prepareRun(
       at: path, proverKey: key.verifyingKey,
       settings: RunDescription(
         parsing: JSONValue.map([

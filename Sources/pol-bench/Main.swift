@@ -4,42 +4,68 @@ import ProofPrimitives
 
 /// Measurements that need the modules themselves; `tools/bench` runs it and writes the table.
 @main struct Main {
-  static func main() throws {
+  private static let usage = """
+    usage: pol-bench record SCRATCH
+           pol-bench filters
+           pol-bench archive SCRATCH RUN...
+           pol-bench memory SCRATCH BYTES
+           pol-bench opening SCRATCH [CHECKPOINTS]
+    Prints one JSON document. SCRATCH is a folder; what an earlier run left there is replaced.
+
+    """
+
+  static func main() {
     pol_keep_freed_memory()
-    let arguments = Array(CommandLine.arguments.dropFirst())
-    if arguments == ["filters"] {
-      print(try FilterBenchmark().run().encodedText)
-      return
+    do {
+      guard let document = try document(Array(CommandLine.arguments.dropFirst())) else {
+        complain(usage)
+        exit(64)
+      }
+      print(document.encodedText)
+    } catch {
+      complain("pol-bench: error: \(error)\n")
+      exit(1)
     }
-    if arguments.first == "archive", arguments.count >= 3 {
+  }
+
+  private static func complain(_ text: String) {
+    _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+  }
+
+  /// Nil for arguments that name no measurement.
+  private static func document(_ arguments: [String]) throws -> JSONValue? {
+    switch (arguments.first, arguments.count) {
+    case ("filters", 1): return try FilterBenchmark().run()
+    case ("record", 2): return try record(arguments[1])
+    case ("archive", 3...):
       var rows: [JSONValue] = []
       for run in arguments.dropFirst(2) {
         rows += try ArchiveBenchmark(run: run, scratch: arguments[1]).rows()
       }
-      print(JSONValue.map([("rows", .array(rows))]).encodedText)
-      return
-    }
-    if arguments.first == "memory", arguments.count == 3, let byteCount = Int(arguments[2]) {
+      return document(rows)
+    case ("memory", 3):
+      guard let byteCount = Int(arguments[2]) else { return nil }
       let peak = try MemoryBenchmark(byteCount: byteCount, scratch: arguments[1]).run()
-      let row = ArchiveBenchmark.row("archive.memory_mib", Double(peak) / 1_048_576)
-      print(JSONValue.map([("rows", .array([row]))]).encodedText)
-      return
+      return document([ArchiveBenchmark.row("archive.memory_mib", Double(peak) / 1_048_576)])
+    case ("opening", 2...3):
+      guard
+        let count = arguments.count == 2 ? OpeningBenchmark.standardCheckpoints : Int(arguments[2])
+      else { return nil }
+      try OpeningBenchmark.run(scratch: arguments[1], checkpoints: count)
+    // What `opening` becomes when the archive is made.
+    case ("opening-read", 2): return document(try OpeningBenchmark.read(scratch: arguments[1]))
+    default: return nil
     }
-    guard arguments.count == 2, arguments[0] == "record" else {
-      print(
-        """
-        usage: pol-bench record FOLDER | filters | archive SCRATCH RUN | memory SCRATCH BYTES
-        Prints one JSON document.
-        """)
-      exit(64)
-    }
-    let folder = arguments[1]
+  }
+
+  private static func document(_ rows: [JSONValue]) -> JSONValue { .map([("rows", .array(rows))]) }
+
+  private static func record(_ folder: String) throws -> JSONValue {
     let digits = RecordingBenchmark(
       layers: [64, 128, 10], batchSize: 32, steps: 2000, every: 5, repetitions: 3, folder: folder)
     let larger = RecordingBenchmark(
       layers: [784, 512, 512, 10], batchSize: 128, steps: 300, every: 50, repetitions: 3,
       folder: folder)
-    let document = JSONValue.map([("digits", try digits.run()), ("larger", try larger.run())])
-    print(document.encodedText)
+    return .map([("digits", try digits.run()), ("larger", try larger.run())])
   }
 }

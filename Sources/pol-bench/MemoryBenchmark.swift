@@ -42,6 +42,7 @@ struct MemoryBenchmark {
         type: .f32, shape: [byteCount / tensorCount / 4])
     }
     let path = "\(scratch)/memory.pol"
+    try removeFolder(path)
     var options = ArchiveWriter.Options()
     options.workers = 2
     let run = try prepareRun(

@@ -73,8 +73,10 @@ struct RecordingBenchmark {
       settingsDigest: SHA256.hash(.settings, settings.canonicalBytes),
       policyDigest: SHA256.hash(.policy, policy.encoded), runSecret: zero, salt: zero,
       commitment: nil)
+    let path = "\(folder)/\(layers.count)-\(every)-\(repetition).pol"
+    try removeFolder(path)
     let writer = try ArchiveWriter.create(
-      at: "\(folder)/\(layers.count)-\(every)-\(repetition).pol", opening: opening,
+      at: path, opening: opening,
       settings: settings.canonicalBytes, policy: policy.encoded, dataset: manifest)
     let stateBytes = 2 * 4 * settings.parameterCount
     return (Recorder(writer, schedule: policy.schedule, totalSteps: steps), stateBytes)
@@ -113,6 +115,7 @@ struct RecordingBenchmark {
   }
 }
 
-struct BenchmarkFailure: Error {
+struct BenchmarkFailure: Error, CustomStringConvertible {
   let message: String
+  var description: String { message }
 }

@@ -194,8 +194,8 @@ import Testing
   }
 
   @Test(
-    "archives of another implementation: imported, with gaps, with deltas, on a ledger, encrypted",
-    arguments: ["minimal", "ledger", "rich", "gaps", "imported", "delta", "encrypted"])
+    "archives of another implementation: imported, with gaps, with deltas, on a ledger, encrypted, a chunk stored twice",
+    arguments: ["minimal", "ledger", "rich", "gaps", "imported", "delta", "encrypted", "twice"])
   func vectors(name: String) throws {
     let path = try TestVectors.path("archive/valid/\(name).pol")
     let isEncrypted = name == "encrypted"

@@ -43,7 +43,7 @@ struct ArchiveRefusal: Decodable, Sendable, CustomTestStringConvertible {
 
 @Suite("Archive vectors (archive.md §8, §9)") struct ArchiveVectorTests {
   static let names = [
-    "minimal", "ledger", "rich", "gaps", "imported", "delta", "encrypted",
+    "minimal", "ledger", "rich", "gaps", "imported", "delta", "encrypted", "twice",
   ]
   static let refusals =
     (try? TestVectors.cases("archive/refusals.json", of: ArchiveRefusal.self)) ?? []

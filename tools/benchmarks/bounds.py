@@ -38,6 +38,8 @@ BOUNDS = {
     "archive.restore": Bound(0.60, 0.62),
     "archive.index_share": at_most(0.0005, 0.0002),
     "archive.memory_mib": at_most(64, 32),
+    "archive.open_memory_mib": at_most(64, 32),
+    "archive.inspect_memory_mib": at_most(64, 32),
     "archive.restore_one_over_cp": at_most(2, 1),
     "archive.slice_ranges": at_most(3, 2),
     "archive.slice_bytes": at_most(2 * 2**20, 1.5 * 2**20),

@@ -17,6 +17,9 @@ AGAINST = {
     "archive.restore": "restoring and checking over SHA-256 of the same bytes, one core",
     "archive.index_share": "bytes of indexes, envelopes and records over raw bytes",
     "archive.memory_mib": "MiB above the start while recording two checkpoints of 4 GiB, two threads",
+    "archive.open_memory_mib": "MiB above the start to open an archive of 1 TB, simulated, and find a chunk",
+    "archive.open_bytes": "bytes read to open an archive of 1 TB, with all tables of a verifier",
+    "archive.inspect_memory_mib": "MiB above the start to read all records of an archive of 1 TB",
     "archive.restore_one_over_cp": "wall time of restoring one checkpoint over cp of the raw file",
     "archive.slice_ranges": "ranges read for 1 MiB of one checkpoint",
     "archive.slice_bytes": "bytes read for 1 MiB of one checkpoint",
@@ -56,8 +59,9 @@ def module_rows(runs, scratch):
     inside.mkdir()
     speeds = json.loads(run(BENCH, "archive", inside, runs["adam_f32"]))
     memory = json.loads(run(BENCH, "memory", inside, 4 << 30))
+    opening = json.loads(run(BENCH, "opening", inside))
     rows = []
-    for one in speeds["rows"] + memory["rows"]:
+    for one in speeds["rows"] + memory["rows"] + opening["rows"]:
         identity = one.get("id")
         if identity not in AGAINST:
             fail(f"pol-bench archive reports {identity}, which no table here describes")

@@ -552,8 +552,6 @@ def pack_cases() -> list[Case]:
             "index.0.row 0 length", less, ("index.0.row 1 length", more)),
         signed("index-after", M, INDEX, "a byte between rows and CRC")("index.0.after", b"\0"),
         signed("index-crc", D, INDEX, "the CRC alone")("index.0.crc", flipped),
-        signed("chunk-in-two-packs", M, "packs/00000001.index", "a chunk stored in both packs", base="ledger")(
-            "twice.1", b""),
     ]
 
 

@@ -151,4 +151,18 @@ def delta() -> Plan:
         encodings=encodings, pack_of_record=[0, 0, 0, 1], packed_records=True)
 
 
-PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported, "delta": delta, "encrypted": encrypted}
+def twice() -> Plan:
+    """A chunk that was forgotten and stored again in another pack, and a frame that a broken append left."""
+    def state(t: int) -> list[Tensor]:
+        return [Tensor("w", W, F32, [4], f32(1, 2, 3, t)), Tensor("m", O, U8, [3], bytes([1, t % 2, 3]))]
+
+    return Plan(
+        name="twice", points=[canonical_point(U8, [1], bytes([i]), i) for i in range(2)],
+        states=[State(0, [], state(0)), State(1, [(0.5, 1, [1])], state(1)), State(2, [(0.5, 1, [0])], state(2)),
+                State(3, [(0.5, 1, [1])], state(3))],
+        settings=b'{"algorithm":"example","seed":8}', policy=b'{"largest":8}', pack_of_record=[0, 0, 0, 1, 1],
+        stored_again=frozenset({(3, 1)}), unnamed={2: b"left behind", 3: bytes(300)})
+
+
+PLANS = {"minimal": minimal, "rich": rich, "ledger": ledger, "gaps": gaps, "imported": imported, "delta": delta,
+         "encrypted": encrypted, "twice": twice}

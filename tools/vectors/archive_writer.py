@@ -161,6 +161,10 @@ class Plan:
     depth: int = 0
     # (record, chunk) -> how it is stored, where that is not LZ4 or as it is
     encodings: dict[tuple[int, int], Encoding] = field(default_factory=dict)
+    # (record, chunk) of content that is stored once more, though an earlier record has it
+    stored_again: frozenset[tuple[int, int]] = frozenset()
+    # record -> content of a frame before its own, which no record names; its stored id is that of nothing
+    unnamed: dict[int, bytes] = field(default_factory=dict)
     journal: bytes | None = None
     claims: bytes | None = None
 
@@ -315,8 +319,13 @@ class Writer:
             record = self.change(f"recordbytes.{sequence}", record)
             pack = self.plan.pack_of_record[sequence] if self.plan.pack_of_record else 0
             distinct = list(dict.fromkeys(self.chunks[sequence]))
+            if sequence in self.plan.unnamed:
+                raw = self.plan.unnamed[sequence]
+                self._store(raw, pack, None)
+                del self.place_of[raw], self.parent_of[raw]
+                self.stored[pack][-1] = (fixed("unnamed"), self.stored[pack][-1][1])
             for i, raw in enumerate(self.chunks[sequence]):
-                if raw not in self.place_of:
+                if raw not in self.place_of or (sequence, i) in self.plan.stored_again:
                     self._store(raw, pack, self.plan.encodings.get((sequence, i)))
             self.envelopes.append(self._envelope(sequence, distinct))
             frame = self._record_frame(sequence, record, self.envelopes[-1])
@@ -395,9 +404,6 @@ class Writer:
         frames.append((identity, header + payload))
 
     def _packs(self) -> None:
-        if "twice.1" in self.faults:
-            self.unused.discard("twice.1")
-            self.stored[1].append(self.stored[0][0])
         for number in range(max(self.stored, default=-1) + 1):
             frames = self.stored.get(number, [])
             out = self.encode(f"pack.{number}", [("magic", b"polpack1"), ("number", le(number, 4)),

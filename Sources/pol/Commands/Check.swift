@@ -33,6 +33,7 @@ struct Check: ParsableCommand {
   @Option(help: "Draws the same checkpoints again, for --subset.")
   var seed: UInt64?
   @OptionGroup var accessOptions: AccessOptions
+  @OptionGroup var storeOptions: StoreOptions
   @OptionGroup var reporting: Reporting
 
   /// One damaged file may cost every checkpoint; a person reads the first few.
@@ -62,7 +63,7 @@ struct Check: ParsableCommand {
   ) throws -> ArchiveChecker.Report {
     let access = try accessOptions.access()
     let depth = try depth()
-    let source = try openObjectSource(archive)
+    let source = try storeOptions.open(archive)
     guard !(source is DirectoryObjectSource) else {
       return try ArchiveChecker.check(archive, access: access, depth: depth, progress: progress)
     }

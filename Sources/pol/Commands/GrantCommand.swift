@@ -27,6 +27,7 @@ struct GrantCommand: ParsableCommand {
   var segments: String?
   @Option(help: ArgumentHelp("Where the grant goes.", valueName: "file"))
   var out: String
+  @OptionGroup var storeOptions: StoreOptions
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -42,7 +43,7 @@ struct GrantCommand: ParsableCommand {
         try CommandFailure.at(printable(text)) { try AgeRecipient(text) }
       }
       let key = try ContentKeyFile.read(contentKey)
-      let reader = try ArchiveReader(try openObjectSource(archive), access: .epochKey(key))
+      let reader = try ArchiveReader(try storeOptions.open(archive), access: .epochKey(key))
       let numbers = segments.flatMap { SegmentList($0)?.numbers }
       let grant = try reader.grant(segments: numbers)
       let file = try grant.encrypted(to: recipients)

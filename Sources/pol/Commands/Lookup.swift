@@ -30,6 +30,7 @@ struct Lookup: ParsableCommand {
   @Flag(help: "Read every entry instead of asking the local index.")
   var scan = false
   @OptionGroup var memoryOptions: HeadMemoryOptions
+  @OptionGroup var storeOptions: StoreOptions
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -40,7 +41,7 @@ struct Lookup: ParsableCommand {
     try reporting.run { output in
       guard let access = try ledgerOptions.open(output) else { return 1 }
       try memoryOptions.memory()?.check(access.view)
-      let subject = try LookupSubject(self.subject)
+      let subject = try LookupSubject(self.subject, storeOptions)
       let (matches, method) = try find(subject, access)
       let described = matches.map { LookupAnswer($0, access.view) }
       let head = access.view.head
@@ -103,15 +104,16 @@ struct LookupSubject {
   /// Set when a bare digest was given.
   private(set) var digest: Digest?
 
-  init(_ text: String) throws {
+  init(_ text: String, _ storeOptions: StoreOptions) throws {
     if let digest = Digest(hex: text) {
       self.digest = digest
       description = "digest \(digest.short)…"
       claims = Set(ClaimKind.allCases.map { Claim($0, digest) })
       return
     }
-    if text.hasPrefix("http://") || text.hasPrefix("https://") || LookupSubject.isArchive(text) {
-      let seal = try ArchiveReader.seal(in: try openObjectSource(text))
+    let isURL = ["http://", "https://", "s3://"].contains { text.hasPrefix($0) }
+    if isURL || LookupSubject.isArchive(text) {
+      let seal = try ArchiveReader.seal(in: try storeOptions.open(text))
       description = "the archive with root \(seal.archiveRoot.short)…, or its model"
       claims = [
         Claim(.archiveRoot, seal.archiveRoot), Claim(.archiveID, seal.archiveID),

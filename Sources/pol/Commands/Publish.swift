@@ -34,13 +34,14 @@ struct Publish: ParsableCommand {
   var entry: String?
   @Option(help: ArgumentHelp("Content key of an encrypted archive.", valueName: "file"))
   var contentKey: String?
+  @OptionGroup var storeOptions: StoreOptions
   @OptionGroup var reporting: Reporting
 
   func run() throws {
     try reporting.run { output in
       let signingKey = try loadSigningKey(key)
       let reader = try ArchiveReader(
-        try openObjectSource(archive),
+        try storeOptions.open(archive),
         access: contentKey.map { .epochKey(try ContentKeyFile.read($0)) } ?? .none)
       guard reader.seal?.proverKey == signingKey.verifyingKey else {
         throw CommandFailure(

@@ -25,7 +25,7 @@ struct Pull: ParsableCommand {
   func run() throws {
     try reporting.run { output in
       let transfer = try TransferReport.run("pulling", output) { supervision in
-        let source = try openObjectSource(source, s3: storeOptions.settings())
+        let source = try storeOptions.open(source)
         return try ArchivePull.pull(source, to: archive, supervision)
       }
       guard let transfer else { return interruptionStatus() }

@@ -40,6 +40,7 @@ struct Repack: ParsableCommand {
   var newContentKey: String?
   @Option(help: "Threads that compress.")
   var workers = 2
+  @OptionGroup var storeOptions: StoreOptions
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -54,7 +55,7 @@ struct Repack: ParsableCommand {
       let access: ArchiveAccess =
         try contentKey.map { .epochKey(try ContentKeyFile.read($0)) } ?? .none
       let signingKey = try key.map { try loadSigningKey($0) }
-      let reader = try openArchive(archive, access: access)
+      let reader = try openArchive(storeOptions.open(archive), access: access)
       var options = ArchiveRepack.Options()
       options.pattern = star ? .star : intra ? .intra : .tree
       options.workers = workers

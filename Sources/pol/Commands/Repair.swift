@@ -10,7 +10,8 @@ struct Repair: ParsableCommand {
     discussion: """
       Nothing is changed or removed in any copy: what is whole is written to a new folder. Of a \
       sealed archive every file is compared with the seal; one that no copy has whole is put \
-      together from the parts that are. --salvage goes without a second copy and says what is lost. \
+      together from the parts that are. Of an archive without a seal the checkpoints are kept that \
+      the best copy has whole. --salvage goes without a second copy and says what is lost. \
       Exit status 0 when nothing is lost, 1 when something is.
 
       Examples:
@@ -65,14 +66,15 @@ struct Repair: ParsableCommand {
 
   func run() throws {
     try reporting.run { output in
-      let settings = try storeOptions.settings()
-      let source = try openObjectSource(damaged, s3: settings)
-      let copies = try from.map { try openObjectSource($0, s3: settings) }
+      let source = try storeOptions.open(damaged)
+      let copies = try from.map { try storeOptions.open($0) }
       let access = try accessOptions.access()
       let progress = ProgressBar("repairing")
       defer { progress.finish() }
-      if salvage, try source.byteCount(of: ArchiveFiles.seal) == nil {
-        let kept = try ArchiveSalvage.run(source, to: out, access: access) { progress.show($0) }
+      if try isUnsealed(source, copies) {
+        let kept = try ArchiveSalvage.run(source, from: copies, to: out, access: access) {
+          progress.show($0)
+        }
         progress.finish()
         return show(kept, output)
       }
@@ -82,6 +84,14 @@ struct Repair: ParsableCommand {
       progress.finish()
       return show(report, output)
     }
+  }
+
+  /// Whether no copy has a seal. One that does not answer now may be of use for its other files.
+  private func isUnsealed(
+    _ source: any ObjectSource, _ copies: [any ObjectSource]
+  ) throws -> Bool {
+    guard try source.byteCount(of: ArchiveFiles.seal) == nil else { return false }
+    return copies.allSatisfy { (try? $0.byteCount(of: ArchiveFiles.seal)) ?? nil == nil }
   }
 
   // MARK: - A sealed archive
@@ -190,9 +200,11 @@ struct Repair: ParsableCommand {
   // MARK: - An archive without a seal
 
   private func show(_ kept: ArchiveSalvage, _ output: Output) -> Int32 {
+    for warning in kept.warnings { output.talk("warning: \(warning)") }
     let lost = kept.foundCheckpoints - kept.checkpoints
     var rows = [
       ("damaged", printable(damaged, limit: 1000)), ("made", printable(out, limit: 1000)),
+      ("taken from", printable(kept.location, limit: 1000)),
       ("kept", "\(kept.checkpoints) checkpoints, to step \(kept.lastStep)"),
     ]
     if lost > 0 {
@@ -208,6 +220,8 @@ struct Repair: ParsableCommand {
     var members: [(String, JSONValue)] = [
       ("out", .string(out)), ("checkpoints", .int(kept.checkpoints)),
       ("foundCheckpoints", .int(kept.foundCheckpoints)), ("step", .int(kept.lastStep)),
+      ("takenFrom", .string(kept.location)),
+      ("warnings", .array(kept.warnings.map { .string($0) })),
     ]
     if let reason = kept.reason { members.append(("reason", .string("\(reason)"))) }
     if let tail = kept.tail { members.append(("tail", .string(tail))) }

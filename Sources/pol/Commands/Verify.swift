@@ -127,7 +127,8 @@ struct Verify: ParsableCommand {
     options.receipt = nil
     options.access = .none
     return Verifier(
-      try openObjectSource(location), ledger: access?.view, headMemory: nil, options: options
+      try cacheOptions.storeOptions.open(location), ledger: access?.view, headMemory: nil,
+      options: options
     ).verify()
   }
 }

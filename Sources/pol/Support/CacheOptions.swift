@@ -15,6 +15,7 @@ struct CacheOptions: ParsableArguments {
     help: ArgumentHelp(
       "Keep at most this much, in ~/.cache/pol unless --cache says where.", valueName: "MiB"))
   var cacheSize: Int?
+  @OptionGroup var storeOptions: StoreOptions
 
   /// 1 GiB holds the sampled segments of several archives.
   private static let defaultMebibytes = 1024
@@ -28,7 +29,7 @@ struct CacheOptions: ParsableArguments {
 
   /// The source of an archive, behind the cache if one was asked for and something is far away.
   func open(_ location: String) throws(StorageError) -> any ObjectSource {
-    let source = try openObjectSource(location)
+    let source = try storeOptions.open(location)
     guard cache != nil || cacheSize != nil, !(source is DirectoryObjectSource) else {
       return source
     }

@@ -1,7 +1,8 @@
 import ArgumentParser
 import ChunkStorage
 
-/// Which S3 server is meant; the keys come from the environment alone, where no process list shows them.
+/// Which S3 server is meant, of every command that takes a source or a target; the keys come from the
+/// environment alone, where no process list shows them.
 struct StoreOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("S3 server, instead of POL_S3_ENDPOINT.", valueName: "url"))
@@ -14,5 +15,10 @@ struct StoreOptions: ParsableArguments {
     if let endpoint { settings.endpoint = endpoint }
     if let region { settings.region = region }
     return settings
+  }
+
+  /// The source that a user's word stands for. A folder needs none of this.
+  func open(_ location: String) throws(StorageError) -> any ObjectSource {
+    try openObjectSource(location, s3: settings())
   }
 }

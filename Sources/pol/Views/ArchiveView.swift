@@ -45,7 +45,7 @@ struct ArchiveView {
     }
     output.document("pol-inspect/1", members)
     if let tail = reader.tornTail {
-      output.hint("\(tail) are torn; going on with the training cuts them off")
+      output.hint("\(tail) are not whole: `pol check` says what they are")
     }
   }
 

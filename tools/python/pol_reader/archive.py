@@ -230,17 +230,16 @@ class Archive:
         opening = self._opened()
         named = {(chain[0].pack, chain[0].frame): digest for envelope in self._envelopes
                  for digest, chain in envelope.items()}
-        number, stored = 0, set[bytes]()
+        number = 0
         while self.folder.has(_pack_name(number)):
             pack, places, index = self._pack(number)
+            stored = set[bytes]()
             if self.sealed and packs.scan_pack(pack, opening.chunk_size) != places:
                 raise Refusal("malformed", _index_name(number), "not the frames of the pack")
             for position, place in enumerate(places):
                 digest = named.get((number, position))
                 frame = packs.parse_frame(pack.read(place.offset, place.length), opening.chunk_size,
                                           self._access.overhead, pack.name)
-                if digest is None and not frame.is_delta and not self._access.suite:
-                    digest = sha256(packs.decode(frame, None, opening.chunk_size, pack.name))
                 if self._access.suite and index:
                     identity = index.ids[position]  # it opened the frame, where a record names it
                 elif digest is None or self._access.suite:
@@ -251,7 +250,7 @@ class Archive:
                 if index and index.ids[position] != identity:
                     raise Refusal("malformed", where, f"the stored id of frame {position}")
                 if identity in stored:
-                    raise Refusal("malformed", where, f"frame {position} is a chunk that an earlier one holds")
+                    raise Refusal("malformed", where, f"frame {position} is a chunk that stands before it")
                 stored.add(identity)
             number += 1
 

@@ -17,7 +17,7 @@ from pol_reader.model import model_digest, tensor_digest
 
 from tests.vectors import ROOT, apply, files_of, lay_out, load
 
-NAMES = ("minimal", "rich", "ledger", "gaps", "imported", "delta", "encrypted")
+NAMES = ("minimal", "rich", "ledger", "gaps", "imported", "delta", "encrypted", "twice")
 
 
 def epoch_key(name: str) -> bytes | None:
