@@ -58,11 +58,17 @@ package protocol ObjectSource: Sendable {
   /// with a network behind it asks for them at the same time: one round trip.
   func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?]
 
+  /// Whether bytes that nobody wants may be asked for along with others, to save requests. False where
+  /// what stands between may not be there.
+  var joinsRanges: Bool { get }
+
   /// Requests and bytes since the source was made.
   var transfer: TransferCount { get }
 }
 
 extension ObjectSource {
+  package var joinsRanges: Bool { true }
+
   package func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?] {
     var answers: [[UInt8]?] = []
     for request in requests {

@@ -40,6 +40,7 @@ package final class StagedObjectSource: ObjectSource {
   package init(_ base: any ObjectSource) { self.base = base }
 
   package var location: String { base.location }
+  package var joinsRanges: Bool { base.joinsRanges }
   package var transfer: TransferCount { base.transfer }
 
   /// Asks for what is not staged yet. Keeps nothing when one of the requests fails.
