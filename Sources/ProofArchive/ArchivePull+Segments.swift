@@ -49,7 +49,7 @@ extension ArchivePull {
     }
     guard !isWhole else { return report }
     // Counts the states: what they take where they are stored is known only when they are here.
-    let progress = TransferProgress(total: 0, supervision)
+    let progress = TransferProgress(total: listing.tableBytes.count, supervision)
     try pull.put(ArchiveFiles.objects, listing.tableBytes, store, progress)
     let partial = try PartialArchive(filling: pull.local, listing)
     do throws(ArchiveError) {

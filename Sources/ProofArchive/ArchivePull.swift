@@ -26,7 +26,8 @@ package struct ArchivePull: Sendable {
     let total = try listing.byteCount()
     let (pull, store, lock) = try open(source, listing, path, supervision)
     defer { withExtendedLifetime(lock) {} }
-    let partial = try PartialArchive.isListed(in: pull.local)
+    let partial =
+      try PartialArchive.isListed(in: pull.local)
       ? try PartialArchive(filling: pull.local, listing) : nil
     var report = ArchiveTransfer(seal: listing.seal)
     report.fileCount = listing.fileCount

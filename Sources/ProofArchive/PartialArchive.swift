@@ -137,12 +137,19 @@ package final class PartialArchive: ObjectSource {
     guard !lacking.isEmpty else { return nil }
     return ArchiveError(
       .notHeld, at: location,
-      "segment \(lacking.list) is not in this folder, which holds \(held(here)) of the archive",
+      "segment \(printable(lacking.list)) is not in this folder, which holds \(held(here)) of the archive",
       remedy: remedy(lacking))
   }
 
+  /// For what takes a whole archive.
+  var refusal: ArchiveError {
+    ArchiveError(
+      .notHeld, at: location, "this folder holds only \(held(segments)) of the archive",
+      remedy: "`pol pull SOURCE \(printable(location, limit: 1000))` fetches the rest")
+  }
+
   private func held(_ segments: RangeSet<Int>) -> String {
-    segments.isEmpty ? "no segment" : "segment \(segments.list)"
+    segments.isEmpty ? "no segment" : "segment \(printable(segments.list))"
   }
 
   private func notHeld(_ name: String, _ range: Range<Int>? = nil) -> StorageError {
@@ -165,7 +172,8 @@ extension PartialArchive {
     switch name {
     case ArchiveFiles.seal: Seal.byteCount
     case ArchiveFiles.objects: try folder.byteCount(of: name)
-    default: rows[name]?.byteCount
+    default:
+      if let row = rows[name] { try folder.byteCount(of: name) ?? row.byteCount } else { nil }
     }
   }
 

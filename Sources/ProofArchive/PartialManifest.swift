@@ -108,7 +108,7 @@ extension RangeSet<Int> {
     return low > 0 && all[low - 1].upperBound >= range.upperBound
   }
 
-  /// How many numbers are in it.
+  /// How many numbers are in it: they may be more than fit in memory.
   package var count: Int { ranges.reduce(0) { $0 + $1.count } }
 
   /// As `--segments` takes it: `3,7-9`.

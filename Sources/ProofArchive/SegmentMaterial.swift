@@ -71,7 +71,16 @@ extension ArchiveReader {
         .missing, at: source.location, "there is no segment \(number); there are \(segmentCount)",
         remedy: "choose one that there is")
     }
+    if let refusal = partial?.lacking([number]) { throw refusal }
     return try SegmentMaterial(number, self)
+  }
+
+  /// Nil unless this is a folder of some segments.
+  package var partial: PartialArchive? { source as? PartialArchive }
+
+  /// Whether a record can be read without asking anybody for more.
+  package func holds(record number: Int) throws(ArchiveError) -> Bool {
+    try partial?.holds(ArchiveFiles.records, index.rows[number].range) ?? true
   }
 
   /// Proves data points, and holds few of them; `checked` is called after each group.

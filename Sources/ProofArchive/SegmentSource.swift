@@ -147,6 +147,7 @@ final class SegmentSource: ObjectSource {
       number, hasFailed throws(StorageError) in
       let row = rows[number]
       guard try !self.isWhole(row) else { return }
+      self.progress.expect(row.byteCount)
       try self.unwrapping { () throws(ArchiveError) in
         try self.pull.fetch(row, self.progress) { hasFailed() || self.pull.isStopped }
       }
@@ -179,7 +180,8 @@ final class SegmentSource: ObjectSource {
         + items.reduce(0) { $0 + $1.range.count } / SegmentSource.spareDivisor)
     let answers = try pull.source.readTogether(
       runs.map { run in
-        let bounds = items[run.lowerBound].range.lowerBound..<items[run.upperBound - 1].range.upperBound
+        let bounds =
+          items[run.lowerBound].range.lowerBound..<items[run.upperBound - 1].range.upperBound
         return ObjectRequest(names[Int(items[run.lowerBound].object)], .range(bounds))
       })
     for (run, answer) in zip(runs, answers) {

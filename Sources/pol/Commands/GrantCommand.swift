@@ -42,7 +42,7 @@ struct GrantCommand: ParsableCommand {
         try CommandFailure.at(printable(text)) { try AgeRecipient(text) }
       }
       let key = try ContentKeyFile.read(contentKey)
-      let reader = try ArchiveReader(try openObjectSource(archive), access: .epochKey(key))
+      let reader = try ArchiveReader(try openArchiveSource(archive), access: .epochKey(key))
       let numbers = segments.flatMap { SegmentList($0)?.numbers }
       let grant = try reader.grant(segments: numbers)
       let file = try grant.encrypted(to: recipients)

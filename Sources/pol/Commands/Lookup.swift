@@ -111,7 +111,7 @@ struct LookupSubject {
       return
     }
     if text.hasPrefix("http://") || text.hasPrefix("https://") || LookupSubject.isArchive(text) {
-      let seal = try ArchiveReader.seal(in: try openObjectSource(text))
+      let seal = try ArchiveReader.seal(in: try openArchiveSource(text))
       description = "the archive with root \(seal.archiveRoot.short)…, or its model"
       claims = [
         Claim(.archiveRoot, seal.archiveRoot), Claim(.archiveID, seal.archiveID),
@@ -141,7 +141,9 @@ struct LookupSubject {
 
   private static func isArchive(_ path: String) -> Bool {
     guard let source = try? DirectoryObjectSource(path) else { return false }
-    return (try? source.byteCount(of: ArchiveFiles.records)) ?? nil != nil
+    return [ArchiveFiles.records, ArchiveFiles.objects].contains {
+      ((try? source.byteCount(of: $0)) ?? nil) != nil
+    }
   }
 }
 

@@ -66,8 +66,8 @@ struct Repair: ParsableCommand {
   func run() throws {
     try reporting.run { output in
       let settings = try storeOptions.settings()
-      let source = try openObjectSource(damaged, s3: settings)
-      let copies = try from.map { try openObjectSource($0, s3: settings) }
+      let source = try openArchiveSource(damaged, s3: settings)
+      let copies = try from.map { try openArchiveSource($0, s3: settings) }
       let access = try accessOptions.access()
       let progress = ProgressBar("repairing")
       defer { progress.finish() }

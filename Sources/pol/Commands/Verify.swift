@@ -127,7 +127,7 @@ struct Verify: ParsableCommand {
     options.receipt = nil
     options.access = .none
     return Verifier(
-      try openObjectSource(location), ledger: access?.view, headMemory: nil, options: options
+      try openArchiveSource(location), ledger: access?.view, headMemory: nil, options: options
     ).verify()
   }
 }

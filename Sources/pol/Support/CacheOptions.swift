@@ -27,11 +27,10 @@ struct CacheOptions: ParsableArguments {
   }
 
   /// The source of an archive, behind the cache if one was asked for and something is far away.
-  func open(_ location: String) throws(StorageError) -> any ObjectSource {
-    let source = try openObjectSource(location)
-    guard cache != nil || cacheSize != nil, !(source is DirectoryObjectSource) else {
-      return source
-    }
+  func open(_ location: String) throws -> any ObjectSource {
+    let source = try openArchiveSource(location)
+    let isHere = source is DirectoryObjectSource || source is PartialArchive
+    guard cache != nil || cacheSize != nil, !isHere else { return source }
     let folder = try CacheFolder(
       try path(), byteLimit: (cacheSize ?? CacheOptions.defaultMebibytes) << 20)
     return CachingObjectSource(source, in: folder, anchor: ArchiveFiles.seal)
