@@ -55,13 +55,13 @@ extension ArchiveChecker {
           "it lists segments that the archive does not have"), "nothing; they are not looked for",
         next: partial.remedy())
     }
+    report.records = Set(known.ranges.joined().flatMap { [$0 + 1, $0 + 2] }).count
     for (done, segment) in known.ranges.joined().enumerated() {
       progress(Double(done) / Double(known.count))
       attempt(anew: partial, segment, "segment \(segment) cannot be verified") {
         checker throws(ArchiveError) in
         let material = try reader.segment(segment)
         try material.check { _ throws(ArchiveError) in }
-        checker.report.records += 2
         checker.report.chunks += material.before.chunks.count
         checker.report.dataPoints += Set(material.after.steps.flatMap(\.batch)).count
       }
@@ -109,9 +109,15 @@ extension ArchiveChecker {
   }
 
   private mutating func stray(_ names: [String], _ table: ObjectTable) {
-    var known: Set = [ArchiveFiles.objects, PartialArchive.fileName]
+    var known: Set = [
+      ArchiveFiles.objects, PartialArchive.fileName, PartialArchive.fileName + ".tmp",
+    ]
     for row in table.rows { known.formUnion([row.name, row.name + PartialFile.suffix]) }
-    for name in names where !known.contains(name) && !name.hasSuffix(".tmp") {
+    // What a kill leaves of a durable write is nobody's.
+    for name in names
+    where !known.contains(name)
+      && !(name.split(separator: "/").last ?? "").hasPrefix(DurableFile.temporaryPrefix)
+    {
       add(
         ArchiveError(
           .malformed, at: "\(path)/\(printable(name))", "this file was not sealed"),

@@ -92,9 +92,10 @@ extension ArchivePull {
         }
       }
     }
-    // A verifier looks at the first state's record whatever it draws.
+    // A verifier looks at the first state's record whatever it draws, where it can open it.
     try reading { reader throws(ArchiveError) in
-      if reader.index.rows.count > 1 { _ = try reader.checkpoint(1) }
+      let isOpen = reader.keys?.source.covers(segment: 0) ?? true
+      if isOpen, reader.index.rows.count > 1 { _ = try reader.checkpoint(1) }
     }
     for segment in selection.segments {
       try reading { reader throws(ArchiveError) in

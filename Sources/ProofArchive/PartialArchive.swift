@@ -125,7 +125,10 @@ package final class PartialArchive: ObjectSource {
   /// What fetches more.
   func remedy(_ segments: RangeSet<Int>? = nil) -> String {
     let path = printable(location, limit: 1000)
-    return segments.map { "`pol pull SOURCE \(path) --segments \($0.list)` fetches it" }
+    return segments.map {
+      "`pol pull SOURCE \(path) --segments \($0.list)` fetches "
+        + ($0.count == 1 ? "it" : "them")
+    }
       ?? "`pol pull SOURCE \(path) --segments LIST` fetches segments, with --held-out also the "
       + "held-out points, and `pol pull SOURCE \(path)` all"
   }
@@ -137,26 +140,29 @@ package final class PartialArchive: ObjectSource {
     guard !lacking.isEmpty else { return nil }
     return ArchiveError(
       .notHeld, at: location,
-      "segment \(printable(lacking.list)) is not in this folder, which holds \(held(here)) of the archive",
+      "\(PartialArchive.phrase(lacking)) \(lacking.count == 1 ? "is" : "are") not in this folder, "
+        + "which holds \(PartialArchive.phrase(here)) of the archive",
       remedy: remedy(lacking))
   }
 
   /// For what takes a whole archive.
   var refusal: ArchiveError {
     ArchiveError(
-      .notHeld, at: location, "this folder holds only \(held(segments)) of the archive",
+      .notHeld, at: location,
+      "this folder holds only \(PartialArchive.phrase(segments)) of the archive",
       remedy: "`pol pull SOURCE \(printable(location, limit: 1000))` fetches the rest")
   }
 
-  private func held(_ segments: RangeSet<Int>) -> String {
-    segments.isEmpty ? "no segment" : "segment \(printable(segments.list))"
+  private static func phrase(_ segments: RangeSet<Int>) -> String {
+    segments.isEmpty
+      ? "no segment" : "segment\(segments.count == 1 ? "" : "s") \(printable(segments.list))"
   }
 
   private func notHeld(_ name: String, _ range: Range<Int>? = nil) -> StorageError {
     let what = range.map { "bytes \($0.lowerBound) to \($0.upperBound - 1) are" } ?? "it is"
     return StorageError(
       .notHeld, at: printable("\(location)/\(name)", limit: 1000),
-      "\(what) not in this folder, which holds \(held(segments)) of the archive",
+      "\(what) not in this folder, which holds \(PartialArchive.phrase(segments)) of the archive",
       remedy: remedy())
   }
 }

@@ -149,7 +149,8 @@ import Testing
       let error = refusal { _ = try reader.segment(1) }
       #expect(error?.code == .notHeld)
       #expect(
-        error?.message == "segment 1 is not in this folder, which holds segment 0,2 of the archive")
+        error?.message == "segment 1 is not in this folder, which holds segments 0,2 of the archive"
+      )
       #expect(error?.remedy == "`pol pull SOURCE \(place) --segments 1` fetches it")
       let record = reader.index.rows[5].range
       #expect(throws: StorageError.self) { try partial.read("records", range: record) }
@@ -217,6 +218,7 @@ import Testing
         ("dataset/points", Int(index) * 146 + 40), ("dataset/tree.0", (Int(index) ^ 1) * 32),
         ("packs/00000000.index", 40), ("settings.json", 2),
       ] {
+        if FileManager.default.fileExists(atPath: place) { try removeFile(place) }
         let lying = try FarSource(path, lie: FarSource.Lie(name: name, byte: byte))
         let error = refusal { _ = try ArchivePull.pull(lying, select([1]), to: place) }
         #expect(error?.code == .damaged, "\(name)")
@@ -312,6 +314,39 @@ import Testing
       // A whole archive has all segments.
       #expect(try ArchivePull.pull(source, select([1]), to: place).partial == nil)
       try expectSame(path, place)
+    }
+  }
+
+  @Test("further points are fetched where the dataset has them") func points() throws {
+    try withSmall { path, place in
+      let source = try DirectoryObjectSource(path)
+      let beyond = ArchivePull.Selection(segments: [0]) { _ in 2..<5 }
+      let error = refusal { _ = try ArchivePull.pull(source, beyond, to: place) }
+      #expect(error?.code == .malformed)
+      #expect(error?.isSigned == true)
+      let three = ArchivePull.Selection(segments: []) { settings in
+        #expect(settings == SmallArchive.settings)
+        return 1..<4
+      }
+      try removeFile(place)
+      _ = try ArchivePull.pull(source, three, to: place)
+      let reader = try ArchiveReader(open(place))
+      #expect(try reader.dataset.points(at: [1, 2, 3]).count == 3)
+      #expect(refusal { _ = try reader.dataset.points(at: [0]) }?.code == .notHeld)
+    }
+  }
+
+  @Test("a pull that is stopped lists what it checked, and goes on later") func stopped() throws {
+    try withLarge { path, place in
+      let source = try FarSource(path)
+      let supervision = ArchiveTransfer.Supervision(isStopped: { source.transfer.bytes > 12 << 20 })
+      let error = refusal { _ = try ArchivePull.pull(source, select([1]), to: place, supervision) }
+      #expect(error?.code == .io)
+      #expect(try open(place).heldByteCount() > 4 << 20)
+      let rest = try FarSource(path)
+      _ = try ArchivePull.pull(rest, select([1]), to: place)
+      #expect(rest.transfer.bytes < 20 << 20)
+      try read(place, 1)
     }
   }
 
@@ -438,6 +473,12 @@ import Testing
         #expect(error?.code == .damaged)
         #expect(error?.remedy.contains("remove this file") == true)
       }
+      // Longer than any list: refused before it is read.
+      #expect(truncate("\(folder)/part/partial", (64 << 20) + 1) == 0)
+      let error = #expect(throws: ArchiveError.self) {
+        _ = try openArchiveSource("\(folder)/part")
+      }
+      #expect(error?.code == .limit)
       try removeFile("\(folder)/part/partial")
       _ = try ArchivePull.pull(source, selection, to: "\(folder)/part")
       #expect(try ArchiveChecker.check("\(folder)/part").findings.isEmpty)
