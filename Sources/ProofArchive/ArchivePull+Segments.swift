@@ -50,8 +50,9 @@ extension ArchivePull {
     guard !isWhole else { return report }
     // Counts the states: what they take where they are stored is known only when they are here.
     let progress = TransferProgress(total: listing.tableBytes.count, supervision)
-    try pull.put(ArchiveFiles.objects, listing.tableBytes, store, progress)
     let partial = try PartialArchive(filling: pull.local, listing)
+    try pull.put(ArchiveFiles.objects, listing.tableBytes, store, progress)
+    try partial.save()
     do throws(ArchiveError) {
       try pull.fetch(selection, access, partial, progress)
     } catch {

@@ -52,23 +52,20 @@ package final class PartialArchive: ObjectSource {
     self.init(folder, manifest, try ObjectTable.load(folder, seal).table)
   }
 
-  /// The folder to fill with parts of this archive: `partial` is there afterwards, and was `objects`
-  /// before.
+  /// The folder to fill with parts of this archive. The list is written by the first `save`.
   ///
   /// - Throws: `.present` when it holds parts of another one.
   convenience init(filling folder: DirectoryObjectSource, _ listing: SealedListing)
     throws(ArchiveError)
   {
     var manifest = PartialManifest(seal: listing.sealBytes)
-    let bytes = try PartialArchive.list(in: folder)
-    if let bytes {
+    if let bytes = try PartialArchive.list(in: folder) {
       manifest = try PartialArchive.parse(bytes, in: folder)
       guard manifest.seal == listing.sealBytes else {
         throw ArchivePull.another(PartialArchive.fileName, in: folder)
       }
     }
     self.init(folder, manifest, listing.table)
-    if bytes == nil { try save() }
   }
 
   static func isListed(in folder: DirectoryObjectSource) throws(ArchiveError) -> Bool {

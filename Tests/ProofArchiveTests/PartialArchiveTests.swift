@@ -163,6 +163,8 @@ import Testing
       #expect(refusal { _ = try ArchivePush(place) }?.code == .notHeld)
       // A glance shows what is there.
       #expect(try ArchiveSummary(reader).segments.map(\.endStep) == [2, 4, 6])
+      try removeFile("\(place)/norms")
+      #expect(refusal { _ = try reader.normsTable() }?.code == .notHeld)
       // No claims were made, and that is known here.
       #expect(try reader.claims() == nil)
       #expect(
@@ -385,7 +387,12 @@ import Testing
       #expect(refusal { _ = try ArchivePull.pull(other, select([0]), to: place) }?.code == .present)
       #expect(refusal { _ = try ArchivePull.pull(other, to: place) }?.code == .present)
       try removeFile("\(place)/objects")
-      #expect(refusal { _ = try ArchivePull.pull(other, select([0]), to: place) }?.code == .present)
+      let error = refusal { _ = try ArchivePull.pull(other, select([0]), to: place) }
+      #expect(error?.place == "\(place)/partial")
+      #expect(!FileManager.default.fileExists(atPath: "\(place)/objects"))
+      // Beside a seal it says nothing.
+      try SmallArchive.write(list, to: "\(path)/partial")
+      #expect(try openArchiveSource(path) is DirectoryObjectSource)
       #expect(try SmallArchive.bytes("\(place)/partial") == list)
     }
   }
@@ -441,7 +448,11 @@ import Testing
       changed { $0[412] = 4 }, changed { $0[408] = 3 }, changed { $0[412] = 2 },
       changed { $0[403] = 255 }, changed { $0[423] = 255 },
       // Names out of order, or twice; no ranges.
-      changed { $0[file + 2] = 0x7a }, changed { $0[file + 21] = 0 },
+      changed { $0[file + 2] = 0x7a },
+      changed {
+        $0[file + 21] = 0
+        $0.removeSubrange(file + 25..<file + 41)
+      },
       // A range beyond every file, and one that touches the one before.
       changed { $0[file + 40] = 0x7f }, changed { $0[$0.count - 16] = 48 },
       changed { $0.append(0) },
