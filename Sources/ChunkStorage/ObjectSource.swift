@@ -60,6 +60,9 @@ package protocol ObjectSource: Sendable {
 
   /// Whether reading costs no round trip, so that little at a time is as good as all at once.
   var isNear: Bool { get }
+  /// Whether bytes that nobody wants may be asked for along with others, to save requests. False where
+  /// what stands between may not be there.
+  var joinsRanges: Bool { get }
 
   /// Requests and bytes since the source was made.
   var transfer: TransferCount { get }
@@ -67,6 +70,7 @@ package protocol ObjectSource: Sendable {
 
 extension ObjectSource {
   package var isNear: Bool { false }
+  package var joinsRanges: Bool { true }
 
   package func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?] {
     var answers: [[UInt8]?] = []

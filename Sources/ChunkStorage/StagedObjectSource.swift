@@ -41,6 +41,7 @@ package final class StagedObjectSource: ObjectSource {
 
   package var location: String { base.location }
   package var isNear: Bool { base.isNear }
+  package var joinsRanges: Bool { base.joinsRanges }
   package var transfer: TransferCount { base.transfer }
 
   /// Asks for what is not staged yet. Keeps nothing when one of the requests fails.

@@ -28,6 +28,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
     package static let wrongKey = Code("wrongKey")
     /// The grant holds no key for what is asked for.
     package static let outsideGrant = Code("outsideGrant")
+    /// A folder that holds parts of an archive does not hold this one.
+    package static let notHeld = Code("notHeld")
     /// Somebody else holds the lock.
     package static let locked = Code("locked")
   }

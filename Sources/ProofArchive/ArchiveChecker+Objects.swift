@@ -32,7 +32,7 @@ extension ArchiveChecker {
   }
 
   /// Length and, where this check hashes it, digest of one file.
-  private func compare(_ row: ObjectTable.Row) throws(ArchiveError) {
+  func compare(_ row: ObjectTable.Row) throws(ArchiveError) {
     let place = "\(path)/\(row.name)"
     let found = try storing { () throws(StorageError) in try source.byteCount(of: row.name) }
     guard let found else { throw ArchiveError(.missing, at: place, "the file is not there") }

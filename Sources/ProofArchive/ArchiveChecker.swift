@@ -24,7 +24,9 @@ package struct ArchiveChecker {
     package internal(set) var sample: Sample?
     /// What this check did not look at, for people.
     package internal(set) var omissions: [String] = []
-    package var isWhole: Bool { findings.isEmpty }
+    /// What is there, of a folder that holds some segments alone.
+    package internal(set) var partial: Partial?
+    package var isWhole: Bool { findings.isEmpty && partial == nil }
   }
 
   let path: String
@@ -62,10 +64,13 @@ package struct ArchiveChecker {
     _ path: String, access: ArchiveAccess = .none, depth: Depth = .everything,
     progress: @escaping (Double) -> Void = { _ in }
   ) throws(ArchiveError) -> Report {
-    let source = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
+    let folder = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
+    let partial = try PartialArchive(folder)
+    let source: any ObjectSource = if let partial { partial } else { folder }
     var checker = ArchiveChecker(
       path: path, source: source, access: access, depth: depth, progress: progress)
-    try checker.run(try DirectoryListing.names(path))
+    let names = try DirectoryListing.names(path)
+    if let partial { try checker.run(partial, names) } else { try checker.run(names) }
     checker.report.bytes = source.transfer.bytes
     return checker.report
   }

@@ -8,9 +8,9 @@ internal import ProofPrimitives
 /// that was cut off goes on behind what is there, which is hashed again. At most four pieces of 4 MiB are
 /// held at a time.
 package struct ArchivePull: Sendable {
-  private let source: any ObjectSource
-  private let local: DirectoryObjectSource
-  private let listing: SealedListing
+  let source: any ObjectSource
+  let local: DirectoryObjectSource
+  let listing: SealedListing
   private let supervision: ArchiveTransfer.Supervision
 
   /// Makes the folder.
@@ -24,27 +24,50 @@ package struct ArchivePull: Sendable {
     // First the seal: a source that has none makes no folder.
     let listing = try SealedListing(source)
     let total = try listing.byteCount()
-    let (store, lock) = try storing { () throws(StorageError) in
-      (try DirectoryObjectStore(path), try DirectoryLock(path))
-    }
+    let (pull, store, lock) = try open(source, listing, path, supervision)
     defer { withExtendedLifetime(lock) {} }
-    let local = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
-    let pull = ArchivePull(
-      source: source, local: local, listing: listing, supervision: supervision)
+    let partial =
+      try PartialArchive.isListed(in: pull.local)
+      ? try PartialArchive(filling: pull.local, listing) : nil
     var report = ArchiveTransfer(seal: listing.seal)
     report.fileCount = listing.fileCount
     report.byteCount = total
     let progress = TransferProgress(total: total, supervision)
-    try pull.files(progress)
-    try pull.tables(store, progress)
+    do throws(ArchiveError) {
+      try pull.files(partial, progress)
+    } catch {
+      // What was fetched is listed; the first error is the one to tell.
+      try? partial?.save()
+      throw error
+    }
+    // From here on the folder is a pull that only lacks its tables.
+    try partial?.remove()
+    try pull.put(ArchiveFiles.objects, listing.tableBytes, store, progress)
+    try pull.put(ArchiveFiles.seal, listing.sealBytes, store, progress)
     (report.copiedFileCount, report.copiedByteCount) = progress.copied
     return report
   }
 
-  private func files(_ progress: TransferProgress) throws(ArchiveError) {
-    // What another archive left here is found before anything is fetched.
-    try refuseAnother(ArchiveFiles.seal, listing.sealBytes)
-    try refuseAnother(ArchiveFiles.objects, listing.tableBytes)
+  /// Makes and locks the folder. What another archive left there is found before anything is fetched.
+  static func open(
+    _ source: any ObjectSource, _ listing: SealedListing, _ path: String,
+    _ supervision: ArchiveTransfer.Supervision
+  ) throws(ArchiveError) -> (ArchivePull, DirectoryObjectStore, DirectoryLock) {
+    let (store, lock, local) = try storing { () throws(StorageError) in
+      (try DirectoryObjectStore(path), try DirectoryLock(path), try DirectoryObjectSource(path))
+    }
+    let pull = ArchivePull(
+      source: source, local: local, listing: listing, supervision: supervision)
+    try pull.refuseAnother(ArchiveFiles.seal, listing.sealBytes)
+    try pull.refuseAnother(ArchiveFiles.objects, listing.tableBytes)
+    return (pull, store, lock)
+  }
+
+  var isStopped: Bool { supervision.isStopped() }
+
+  private func files(
+    _ partial: PartialArchive?, _ progress: TransferProgress
+  ) throws(ArchiveError) {
     let rows = listing.rows
     try ConcurrentWork.run(rows.count, width: ArchiveTransfer.width) {
       number, hasFailed throws(ArchiveError) in
@@ -52,7 +75,12 @@ package struct ArchivePull: Sendable {
       if try isThere(row) {
         progress.add(row.byteCount, isCopied: false)
       } else {
-        try fetch(row, progress) { hasFailed() || supervision.isStopped() }
+        let isStopped = { hasFailed() || self.isStopped }
+        if let partial {
+          try complete(row, partial, progress, isStopped)
+        } else {
+          try fetch(row, progress, isStopped)
+        }
         progress.addCopiedFile()
       }
     }
@@ -63,28 +91,30 @@ package struct ArchivePull: Sendable {
       try local.readWhole(name, limit: ObjectTable.byteLimit)
     }
     guard let found, found != bytes else { return }
-    throw another(name)
+    throw ArchivePull.another(name, in: local)
   }
 
-  private func another(_ name: String) -> ArchiveError {
+  static func another(_ name: String, in folder: DirectoryObjectSource) -> ArchiveError {
     ArchiveError(
-      .present, at: "\(printable(local.location, limit: 1000))/\(name)",
+      .present, at: "\(printable(folder.location, limit: 1000))/\(name)",
       "another archive, or a part of one, stands here; nothing is replaced",
       remedy: "choose another folder, or remove what is there yourself")
   }
 
-  private func isThere(_ row: ObjectTable.Row) throws(ArchiveError) -> Bool {
+  /// Whether a file stands in the folder, with its digest.
+  func isThere(_ row: ObjectTable.Row) throws(ArchiveError) -> Bool {
     let isSame = try storing { () throws(StorageError) -> Bool? in
       guard let file = try local.outgoing(row.name) else { return nil }
       guard file.byteCount == row.byteCount else { return false }
       return try file.digest() == row.digest
     }
-    guard isSame != false else { throw another(row.name) }
+    guard isSame != false else { throw ArchivePull.another(row.name, in: local) }
     return isSame != nil
   }
 
-  private func fetch(
-    _ row: ObjectTable.Row, _ progress: TransferProgress, isStopped: () -> Bool
+  /// Fetches a whole file.
+  func fetch(
+    _ row: ObjectTable.Row, _ progress: TransferProgress, _ isStopped: () -> Bool
   ) throws(ArchiveError) {
     try storing { () throws(StorageError) in
       let part = try PartialFile(row.name, in: local, limit: row.byteCount)
@@ -99,11 +129,70 @@ package struct ArchivePull: Sendable {
         if try part.finish(row.digest) { return }
       }
       part.remove()
-      throw StorageError(
-        .damaged, at: place(row.name),
-        "the \(row.byteCount) bytes that it gave are not those that were sealed",
-        remedy: "fetch the archive from elsewhere, or tell whoever runs this server")
+      throw wrong(row)
     }
+  }
+
+  /// Makes a file whole of which the folder has ranges, from its start to its end.
+  private func complete(
+    _ row: ObjectTable.Row, _ partial: PartialArchive, _ progress: TransferProgress,
+    _ isStopped: () -> Bool
+  ) throws(ArchiveError) {
+    let isResumed = !partial.held(row.name).isEmpty
+    if try fill(row, partial, progress, isStopped) == row.digest {
+      return try partial.publish(row)
+    }
+    partial.forget([row.name: RangeSet(0..<row.byteCount)])
+    // What an earlier run left may be what is wrong, so the server has one more chance.
+    if isResumed {
+      progress.add(-row.byteCount, isCopied: false)
+      if try fill(row, partial, progress, isStopped) == row.digest {
+        return try partial.publish(row)
+      }
+      partial.forget([row.name: RangeSet(0..<row.byteCount)])
+    }
+    throw ArchiveError(wrong(row))
+  }
+
+  /// Fetches the ranges that are not there; gives the digest of the whole.
+  private func fill(
+    _ row: ObjectTable.Row, _ partial: PartialArchive, _ progress: TransferProgress,
+    _ isStopped: () -> Bool
+  ) throws(ArchiveError) -> Digest {
+    let hasher = SHA256()
+    for start in stride(from: 0, to: row.byteCount, by: pieceByteCount) {
+      guard !isStopped() else { throw ArchiveError(stopped(row.name)) }
+      let piece = start..<min(row.byteCount, start + pieceByteCount)
+      let lacking = RangeSet(piece).subtracting(partial.held(row.name))
+      for range in lacking.ranges {
+        let bytes = try storing { () throws(StorageError) in
+          try source.read(row.name, range: range)
+        }
+        try partial.write([(range.lowerBound, bytes[...])], of: row.name)
+        progress.add(bytes.count, isCopied: true)
+      }
+      progress.add(piece.count - lacking.count, isCopied: false)
+      let bytes = try storing { () throws(StorageError) in
+        try partial.readPart(row.name, piece)
+      }
+      hasher.update(bytes)
+      try partial.hold([row.name: lacking])
+    }
+    return hasher.finish()
+  }
+
+  private func wrong(_ row: ObjectTable.Row) -> StorageError {
+    StorageError(
+      .damaged, at: place(row.name),
+      "the \(row.byteCount) bytes that it gave are not those that were sealed",
+      remedy: "fetch the archive from elsewhere, or tell whoever runs this server")
+  }
+
+  /// What a pull says that was told to stop.
+  func stopped(_ name: String) -> StorageError {
+    StorageError(
+      .io, at: place(name), "stopped before it was fetched",
+      remedy: "run the same command again: it goes on where it stopped")
   }
 
   private func fetch(
@@ -111,11 +200,7 @@ package struct ArchivePull: Sendable {
     _ isStopped: () -> Bool
   ) throws(StorageError) {
     while part.byteCount < row.byteCount {
-      guard !isStopped() else {
-        throw StorageError(
-          .io, at: place(row.name), "stopped before it was fetched",
-          remedy: "run the same command again: it goes on where it stopped")
-      }
+      guard !isStopped() else { throw stopped(row.name) }
       let end = min(row.byteCount, part.byteCount + pieceByteCount)
       let bytes = try source.read(row.name, range: part.byteCount..<end)
       try part.append(bytes)
@@ -123,19 +208,16 @@ package struct ArchivePull: Sendable {
     }
   }
 
-  private func tables(
-    _ store: DirectoryObjectStore, _ progress: TransferProgress
+  /// Puts one of the two files that no row names.
+  func put(
+    _ name: String, _ bytes: [UInt8], _ store: DirectoryObjectStore, _ progress: TransferProgress
   ) throws(ArchiveError) {
-    for (name, bytes) in [
-      (ArchiveFiles.objects, listing.tableBytes), (ArchiveFiles.seal, listing.sealBytes),
-    ] {
-      let object = OutgoingObject(name, .bytes(bytes), digest: SHA256.hash(bytes))
-      let outcome = try storing { () throws(StorageError) in
-        try store.put(object, progress: { _ in }, isStopped: { false })
-      }
-      progress.add(bytes.count, isCopied: outcome == .stored)
-      if outcome == .stored { progress.addCopiedFile() }
+    let object = OutgoingObject(name, .bytes(bytes), digest: SHA256.hash(bytes))
+    let outcome = try storing { () throws(StorageError) in
+      try store.put(object, progress: { _ in }, isStopped: { false })
     }
+    progress.add(bytes.count, isCopied: outcome == .stored)
+    if outcome == .stored { progress.addCopiedFile() }
   }
 
   private func place(_ name: String) -> String {

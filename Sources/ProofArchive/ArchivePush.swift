@@ -19,6 +19,7 @@ package struct ArchivePush: Sendable {
     _ path: String, _ supervision: ArchiveTransfer.Supervision = ArchiveTransfer.Supervision()
   ) throws(ArchiveError) {
     local = try storing { () throws(StorageError) in try DirectoryObjectSource(path) }
+    if let partial = try PartialArchive(local) { throw partial.refusal }
     listing = try SealedListing(local)
     self.supervision = supervision
   }

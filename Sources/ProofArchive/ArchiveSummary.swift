@@ -1,7 +1,8 @@
 internal import ChunkStorage
 internal import ProofPrimitives
 
-/// An archive at a glance, out of its records alone: no chunk is fetched.
+/// An archive at a glance, out of its records alone: no chunk is fetched. Of a folder of some segments,
+/// the records that it holds.
 package struct ArchiveSummary: Sendable {
   package struct Segment: Sendable {
     /// Step of the checkpoint that ends it.
@@ -53,7 +54,9 @@ package struct ArchiveSummary: Sendable {
       }
       try reader.prefetch(number...end)
       while number <= end {
-        try add(reader.checkpoint(number), reader.envelope(number), &seen)
+        if try reader.holds(record: number) {
+          try add(reader.checkpoint(number), reader.envelope(number), &seen)
+        }
         number += 1
       }
       progress(Double(number) / Double(rows.count))

@@ -10,8 +10,15 @@ package struct ArchiveTransfer: Sendable {
   /// Bytes of the copied files that travelled in this run.
   package internal(set) var copiedByteCount = 0
   package let seal: Seal
+  /// What the folder holds now, of a pull of segments; nil where it holds the archive.
+  package internal(set) var partial: Partial?
   /// What the user should know, in words.
   package internal(set) var warnings: [String] = []
+
+  package struct Partial: Sendable {
+    package let segments: RangeSet<Int>
+    package let heldByteCount: Int
+  }
 
   /// Files that are copied at a time.
   static let width = 4
@@ -72,28 +79,36 @@ struct SealedListing: Sendable {
 final class TransferProgress: Sendable {
   private struct State {
     var done = 0
+    var total = 0
     var copiedFiles = 0
     var copiedBytes = 0
   }
 
-  private let state = Mutex(State())
-  private let total: Int
+  private let state: Mutex<State>
   private let supervision: ArchiveTransfer.Supervision
 
   init(total: Int, _ supervision: ArchiveTransfer.Supervision) {
-    self.total = total
+    state = Mutex(State(total: total))
     self.supervision = supervision
   }
 
   /// - Parameter isCopied: False for what was there already.
   func add(_ byteCount: Int, isCopied: Bool) {
-    let done = state.withLock {
+    let (done, total) = state.withLock {
       $0.done += byteCount
       if isCopied { $0.copiedBytes += byteCount }
-      return $0.done
+      return ($0.done, $0.total)
     }
     supervision.progress(done, total)
   }
+
+  /// More is to be done than was known. A record may claim any size.
+  func expect(_ byteCount: Int) {
+    state.withLock { $0.total = Int(clamping: UInt64($0.total) + UInt64(max(0, byteCount))) }
+  }
+
+  /// Bytes that travelled and are not what is counted as done.
+  func addCopied(_ byteCount: Int) { state.withLock { $0.copiedBytes += byteCount } }
 
   func addCopiedFile() { state.withLock { $0.copiedFiles += 1 } }
 

@@ -252,6 +252,28 @@ final class ChunkLoader {
     ) { _, _ throws(ArchiveError) in }
   }
 
+  /// The same in groups of 8 MiB; `checked` gets their bytes when all that was read up to there is right.
+  func checkGroups(
+    of checkpoint: CheckpointRecord, envelope: Envelope,
+    _ checked: (Int) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
+    var group: [Int] = []
+    var byteCount = 0
+    for chunk in checkpoint.chunks.indices {
+      group.append(chunk)
+      byteCount += checkpoint.layout.byteCount(ofChunk: chunk)
+      guard byteCount >= windowByteCount(.streaming) || chunk == checkpoint.chunks.count - 1 else {
+        continue
+      }
+      try forEach(group, of: checkpoint, envelope: envelope, .streaming) {
+        _, _ throws(ArchiveError) in
+      }
+      try checked(byteCount)
+      group = []
+      byteCount = 0
+    }
+  }
+
   /// Whether the pack indexes give each chunk of the record the stored id that it has.
   func checkStoredIDs(
     _ record: CheckpointRecord, envelope: Envelope, in archiveID: Digest
@@ -309,8 +331,8 @@ extension ChunkLoader {
     items.sort { ($0.place.pack, $0.row.offset) < ($1.place.pack, $1.row.offset) }
     let wanted = items.reduce(0) { $0 + $1.row.byteCount }
     let joined = RangeRuns.join(
-      items.map { ($0.place.pack, $0.row.range) }, gap: ChunkLoader.gapLimit,
-      longest: ChunkLoader.runLimit,
+      items.map { ($0.place.pack, $0.row.range) },
+      gap: source.joinsRanges ? ChunkLoader.gapLimit : 0, longest: ChunkLoader.runLimit,
       spare: ChunkLoader.spareByteCount + wanted / ChunkLoader.spareDivisor)
     return joined.map { positions in
       let items = items[positions]

@@ -49,8 +49,13 @@ package final class DatasetReader {
   ) throws(ArchiveError) -> [UInt32: SaltedPoint] {
     let wanted = Set(indices)
     let missing = wanted.filter { known[$0] == nil }.sorted()
-    if !missing.isEmpty { try fetch(missing) }
+    if !missing.isEmpty { try fetch(missing) { known[$0] = $1 } }
     return known.filter { wanted.contains($0.key) }
+  }
+
+  /// Fetches and proves points as `points(at:)` does, and keeps none.
+  func check(_ indices: [UInt32]) throws(ArchiveError) {
+    if !indices.isEmpty { try fetch(indices.sorted()) { _, _ in } }
   }
 
   /// The object ids of points of an encrypted archive, in the order of `indices`.
@@ -78,7 +83,9 @@ package final class DatasetReader {
     return ids
   }
 
-  private func fetch(_ indices: [UInt32]) throws(ArchiveError) {
+  private func fetch(
+    _ indices: [UInt32], _ body: (UInt32, SaltedPoint) -> Void
+  ) throws(ArchiveError) {
     guard let last = indices.last, Int(last) < count else {
       throw ArchiveError(.malformed, at: ArchiveFiles.points, "a data point is beyond the dataset")
     }
@@ -91,7 +98,7 @@ package final class DatasetReader {
       let ranges = try ranges(batch)
       for group in groups(ranges) {
         try stage(group.map(\.request))
-        for run in group { try fetch(run) }
+        for run in group { try fetch(run, body) }
         source.discard(ArchiveFiles.points)
       }
     }
@@ -101,7 +108,9 @@ package final class DatasetReader {
     try storing { () throws(StorageError) in try source.stage(requests) }
   }
 
-  private func fetch(_ run: Run) throws(ArchiveError) {
+  private func fetch(
+    _ run: Run, _ body: (UInt32, SaltedPoint) -> Void
+  ) throws(ArchiveError) {
     let bytes = try source.bytes(of: ArchiveFiles.points, run.range)
     for (index, range) in run.points {
       let start = range.lowerBound - run.range.lowerBound
@@ -110,9 +119,10 @@ package final class DatasetReader {
       let slice = try keys?.openPoint(stored, index: index, at: place)[...] ?? stored
       // Proved before it is parsed: a point that is committed and breaks a rule is the prover's fault.
       try prove(SaltedPoint.signature(ofEncoded: slice), index, at: place)
-      known[index] = try parsing(place, isSigned: true) {
+      let point = try parsing(place, isSigned: true) {
         () throws(ParsingError) in try SaltedPoint(parsing: slice)
       }
+      body(index, point)
     }
   }
 
@@ -190,7 +200,7 @@ extension DatasetReader {
     let taken = indices[indices.startIndex..<end]
     let rows = taken.map { (object: UInt32(0), range: Int($0) * 8..<Int($0) * 8 + 16) }
     let joined = RangeRuns.join(
-      rows, gap: DatasetReader.gapLimit, longest: DatasetReader.runLimit,
+      rows, gap: source.joinsRanges ? DatasetReader.gapLimit : 0, longest: DatasetReader.runLimit,
       spare: DatasetReader.spareRowByteCount)
     let rowRanges = joined.map {
       rows[$0.lowerBound].range.lowerBound..<rows[$0.upperBound - 1].range.upperBound
@@ -247,7 +257,8 @@ extension DatasetReader {
     // A hostile table may name one place many times: sums are kept from wrapping.
     let wanted = points.reduce(0) { min($0 + $1.range.count, 1 << 40) }
     let joined = RangeRuns.join(
-      points.map { (0, $0.range) }, gap: DatasetReader.gapLimit, longest: DatasetReader.runLimit,
+      points.map { (0, $0.range) }, gap: source.joinsRanges ? DatasetReader.gapLimit : 0,
+      longest: DatasetReader.runLimit,
       spare: DatasetReader.spareByteCount + wanted / DatasetReader.spareDivisor)
     var groups: [[Run]] = []
     var room = 0

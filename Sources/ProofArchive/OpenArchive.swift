@@ -1,13 +1,24 @@
 package import ChunkStorage
 internal import ProofPrimitives
 
+/// Where an archive's files are read from: a folder, also one of some segments, or a server.
+package func openArchiveSource(
+  _ location: String, s3 settings: S3Settings? = nil
+) throws(ArchiveError) -> any ObjectSource {
+  let source = try storing { () throws(StorageError) in
+    try openObjectSource(location, s3: settings)
+  }
+  guard let folder = source as? DirectoryObjectSource, let partial = try PartialArchive(folder)
+  else { return source }
+  return partial
+}
+
 /// The archive that a user's word stands for. A folder may be unfinished; a server's archive has to be
 /// sealed, because reading one that is not means reading all of it.
 package func openArchive(
   _ location: String, access: ArchiveAccess = .none
 ) throws(ArchiveError) -> ArchiveReader {
-  try openArchive(
-    try storing { () throws(StorageError) in try openObjectSource(location) }, access: access)
+  try openArchive(try openArchiveSource(location), access: access)
 }
 
 /// The same for a source that is open.

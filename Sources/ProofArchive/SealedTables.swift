@@ -154,7 +154,7 @@ package struct ObjectTable: Equatable, Sendable {
   }
 
   private static let magic = Array("polobjs1".utf8)
-  private static let nameLimit = 255
+  static let nameLimit = 255
   /// Two files a pack of 64 MiB: enough for 30 TiB.
   private static let rowLimit = 1 << 20
   package static let byteLimit = 12 + rowLimit * (2 + nameLimit + 40)

@@ -37,6 +37,20 @@ package final class SegmentMaterial {
     return try reader.state(number + 1)
   }
 
+  /// 1,024: what is listed together of a folder that is being filled.
+  fileprivate static let checkedPoints = 1024
+
+  /// Reads all that re-executing the segment takes and holds little of it.
+  ///
+  /// - Parameter checked: Called when all that was read so far was found right, with the bytes of the state
+  ///   since the last call.
+  func check(_ checked: (Int) throws(ArchiveError) -> Void) throws(ArchiveError) {
+    try checked(0)
+    try reader.checkPoints(indices.sorted()) { () throws(ArchiveError) in try checked(0) }
+    try reader.loader.checkGroups(
+      of: before, envelope: try reader.envelope(number + 1), checked)
+  }
+
   private var indices: Set<UInt32> {
     after.steps.reduce(into: []) { $0.formUnion($1.batch) }
   }
@@ -57,7 +71,27 @@ extension ArchiveReader {
         .missing, at: source.location, "there is no segment \(number); there are \(segmentCount)",
         remedy: "choose one that there is")
     }
+    if let refusal = partial?.lacking([number]) { throw refusal }
     return try SegmentMaterial(number, self)
+  }
+
+  /// Nil unless this is a folder of some segments.
+  package var partial: PartialArchive? { source as? PartialArchive }
+
+  /// Whether a record can be read without asking anybody for more.
+  package func holds(record number: Int) throws(ArchiveError) -> Bool {
+    try partial?.holds(ArchiveFiles.records, index.rows[number].range) ?? true
+  }
+
+  /// Proves data points, and holds few of them; `checked` is called after each group.
+  func checkPoints(
+    _ indices: [UInt32], _ checked: () throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
+    for start in stride(from: 0, to: indices.count, by: SegmentMaterial.checkedPoints) {
+      let end = min(indices.count, start + SegmentMaterial.checkedPoints)
+      try dataset.check(Array(indices[start..<end]))
+      try checked()
+    }
   }
 
   /// Round trips 3 and 4: indexes, rows and tiles; then, from what those say, frames and points.

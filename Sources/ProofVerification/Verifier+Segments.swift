@@ -33,6 +33,12 @@ extension Verifier {
     coverage.probability = SegmentDraw.probability(
       segments: count, forged: coverage.forgedSegments, drawn: coverage.drawn)
     let ordered = chosen.filter { lost[$0] == nil }.sorted()
+    if let refusal = reader.partial?.lacking(ordered) {
+      // Drawn anew, others would be lacking.
+      throw .undecided(
+        refusal.message, code: "notHeld",
+        remedy: "\(refusal.remedy); then verify with --nonce \(Hex.encode(coverage.nonce))")
+    }
     try checkLengths(ordered, norms)
     for (done, segment) in ordered.enumerated() {
       progress(Double(done) / Double(chosen.count), "re-executing segment \(segment)")

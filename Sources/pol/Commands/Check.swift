@@ -10,7 +10,7 @@ struct Check: ParsableCommand {
       Bytes are compared with digests; whether what they say is true is for `pol verify`. Without an \
       option every byte is read and every chunk decoded. --quick, --subset and --public read less, \
       say what they left out, and also take the URL of a sealed archive. Exit status 0 when what was \
-      read is whole, 1 when it is not.
+      read is whole, 1 when it is not: always 1 of a folder that holds some segments alone.
 
       Examples:
         pol check run.pol
@@ -64,7 +64,7 @@ struct Check: ParsableCommand {
     let access = try accessOptions.access()
     let depth = try depth()
     let source = try storeOptions.open(archive)
-    guard !(source is DirectoryObjectSource) else {
+    guard !source.isNear else {
       return try ArchiveChecker.check(archive, access: access, depth: depth, progress: progress)
     }
     if case .everything = depth {
@@ -97,13 +97,23 @@ struct Check: ParsableCommand {
       }
       var rows = [
         ("archive", printable(archive)),
-        ("state", report.isSealed ? "sealed" : "not sealed"),
+        (
+          "state",
+          report.partial.map { "partial: segments \($0.segments.list) of 0-\($0.allSegments - 1)" }
+            ?? (report.isSealed ? "sealed" : "not sealed")
+        ),
         (
           "read",
           "\(report.records) checkpoints, \(report.chunks) chunks, \(report.dataPoints) points, "
             + byteText(report.bytes)
         ),
       ]
+      if let partial = report.partial {
+        rows += [
+          ("here", "\(byteText(partial.heldByteCount)) of \(byteText(partial.byteCount))"),
+          ("rest", "`pol pull SOURCE \(printable(archive, limit: 1000))` fetches it"),
+        ]
+      }
       if let sample = report.sample { rows.append(("sample", text(sample, report))) }
       for omission in report.omissions { rows.append(("not read", omission)) }
       rows.append(("result", result(report)))
@@ -120,6 +130,7 @@ struct Check: ParsableCommand {
 
   private func result(_ report: ArchiveChecker.Report) -> String {
     let count = report.findings.count
+    if report.partial != nil, count == 0 { return "partial; what is here is right" }
     guard report.isWhole else { return "\(count) finding\(count == 1 ? "" : "s")" }
     return report.omissions.isEmpty ? "whole" : "whole as far as it was read"
   }
@@ -131,6 +142,16 @@ struct Check: ParsableCommand {
       ("chunks", .int(report.chunks)), ("dataPoints", .int(report.dataPoints)),
       ("bytes", .int(report.bytes)),
     ]
+    if let partial = report.partial {
+      members.append(
+        (
+          "partial",
+          .map([
+            ("segments", .string(partial.segments.list)), ("ofSegments", .int(partial.allSegments)),
+            ("heldBytes", .int(partial.heldByteCount)), ("ofBytes", .int(partial.byteCount)),
+          ])
+        ))
+    }
     if let sample = report.sample {
       members.append(
         (

@@ -143,7 +143,9 @@ struct LookupSubject {
 
   private static func isArchive(_ path: String) -> Bool {
     guard let source = try? DirectoryObjectSource(path) else { return false }
-    return (try? source.byteCount(of: ArchiveFiles.records)) ?? nil != nil
+    return [ArchiveFiles.records, ArchiveFiles.objects].contains {
+      ((try? source.byteCount(of: $0)) ?? nil) != nil
+    }
   }
 }
 

@@ -28,11 +28,9 @@ struct CacheOptions: ParsableArguments {
   }
 
   /// The source of an archive, behind the cache if one was asked for and something is far away.
-  func open(_ location: String) throws(StorageError) -> any ObjectSource {
+  func open(_ location: String) throws -> any ObjectSource {
     let source = try storeOptions.open(location)
-    guard cache != nil || cacheSize != nil, !(source is DirectoryObjectSource) else {
-      return source
-    }
+    guard cache != nil || cacheSize != nil, !source.isNear else { return source }
     let folder = try CacheFolder(
       try path(), byteLimit: (cacheSize ?? CacheOptions.defaultMebibytes) << 20)
     return CachingObjectSource(source, in: folder, anchor: ArchiveFiles.seal)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ChunkStorage
+import ProofArchive
 
 /// Which S3 server is meant, of every command that takes a source or a target; the keys come from the
 /// environment alone, where no process list shows them.
@@ -17,8 +18,8 @@ struct StoreOptions: ParsableArguments {
     return settings
   }
 
-  /// The source that a user's word stands for. A folder needs none of this.
-  func open(_ location: String) throws(StorageError) -> any ObjectSource {
-    try openObjectSource(location, s3: settings())
+  /// The archive's source that a user's word stands for. A folder needs none of this.
+  func open(_ location: String) throws -> any ObjectSource {
+    try openArchiveSource(location, s3: settings())
   }
 }

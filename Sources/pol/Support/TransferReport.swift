@@ -34,15 +34,34 @@ struct TransferReport {
   ) {
     for warning in transfer.warnings { output.talk("warning: \(warning)") }
     let seal = transfer.seal
-    output.rows([
+    var rows = [
       ("from", printable(from, limit: 1000)), ("to", printable(to, limit: 1000)),
       ("seal", seal.digest.hex),
-      ("files", "\(transfer.fileCount), \(transfer.copiedFileCount) copied now"),
-      (
-        "bytes",
-        "\(byteText(transfer.byteCount)), \(byteText(transfer.copiedByteCount)) copied now"
-      ),
-    ])
+    ]
+    var held: [(String, JSONValue)] = []
+    if let partial = transfer.partial {
+      rows += [
+        ("segments", "\(partial.segments.list) of 0-\(seal.segmentCount - 1)"),
+        (
+          "bytes",
+          "\(byteText(partial.heldByteCount)) of \(byteText(transfer.byteCount)), "
+            + "\(byteText(transfer.copiedByteCount)) copied now"
+        ),
+      ]
+      held = [
+        ("segments", .array(partial.segments.ranges.joined().map { .int($0) })),
+        ("heldBytes", .int(partial.heldByteCount)),
+      ]
+    } else {
+      rows += [
+        ("files", "\(transfer.fileCount), \(transfer.copiedFileCount) copied now"),
+        (
+          "bytes",
+          "\(byteText(transfer.byteCount)), \(byteText(transfer.copiedByteCount)) copied now"
+        ),
+      ]
+    }
+    output.rows(rows)
     output.document(
       schema,
       [
@@ -51,6 +70,6 @@ struct TransferReport {
         ("bytes", .int(transfer.byteCount)), ("copiedFiles", .int(transfer.copiedFileCount)),
         ("copiedBytes", .int(transfer.copiedByteCount)),
         ("warnings", .array(transfer.warnings.map { .string($0) })),
-      ])
+      ] + held)
   }
 }

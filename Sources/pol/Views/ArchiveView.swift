@@ -54,6 +54,10 @@ struct ArchiveView {
     var rows: [(name: String, value: String)] = [("archive", printable(name))]
     if let seal = reader.seal {
       rows.append(("sealed", "yes, signature valid; \(seal.objectCount) files"))
+      if let partial = reader.partial {
+        rows.append(
+          ("here", "segments \(partial.segments.list); uses, raw size and loss are of these"))
+      }
       rows.append(("seal digest", seal.digest.hex))
       rows.append(("model digest", seal.modelDigest.hex))
     } else {
@@ -74,14 +78,18 @@ struct ArchiveView {
     var rows: [(name: String, value: String)] = [
       ("algorithm", description.map { printable($0.algorithm) } ?? "unknown"),
       ("steps", "\(steps)\(total)"),
-      ("chain", "\(reader.index.rows.count) records, \(reader.segmentCount) segments, unbroken"),
+      (
+        "chain",
+        "\(reader.index.rows.count) records, \(reader.segmentCount) segments"
+          + (reader.partial == nil ? ", unbroken" : "")
+      ),
       ("dataset", "\(reader.opening.datasetCount) points, \(summary.usedPoints) uses"),
       ("dataset root", reader.opening.datasetRoot.hex),
       ("tensors", "\(summary.tensors.count) in each checkpoint"),
       (
         "size",
-        "\(byteText(summary.rawByteCount)) raw, \(byteText(summary.packByteCount)) stored, "
-          + "\(fixed(ratio, 2)) : 1"
+        "\(byteText(summary.rawByteCount)) raw, \(byteText(summary.packByteCount)) stored"
+          + (reader.partial == nil ? ", \(fixed(ratio, 2)) : 1" : " in all")
       ),
       ("chunks", "\(summary.namedChunks) named, \(summary.distinctChunks) distinct"),
     ]
@@ -110,7 +118,8 @@ struct ArchiveView {
       ("archiveID", .string(opening.archiveID.hex)), ("archiveRoot", .string(root.hex)),
       ("proverKeyID", .string(opening.proverKey.keyID.hex)), ("steps", .int(steps)),
       ("records", .int(reader.index.rows.count)), ("segments", .int(reader.segmentCount)),
-      ("chainUnbroken", .bool(true)), ("datasetRoot", .string(opening.datasetRoot.hex)),
+      ("chainUnbroken", .bool(reader.partial == nil)),
+      ("datasetRoot", .string(opening.datasetRoot.hex)),
       ("datasetCount", .int(opening.datasetCount)), ("usedPoints", .int(summary.usedPoints)),
       ("rawBytes", .int(summary.rawByteCount)), ("packBytes", .int(summary.packByteCount)),
       ("chunksNamed", .int(summary.namedChunks)),
