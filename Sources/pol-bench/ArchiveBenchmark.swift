@@ -11,7 +11,7 @@ import ProofRecording
 /// Of each speed the best of several rounds counts, in processor time: whatever else the machine does
 /// only adds. Two cores are compared with one by wall clock, in turns.
 struct ArchiveBenchmark {
-  private static let rounds = 5
+  private static let rounds = 9
   private static let mebibyte = 1 << 20
 
   /// Checkpoints in memory, so that reading files is no part of what is measured.
