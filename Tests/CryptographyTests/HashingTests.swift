@@ -3,7 +3,7 @@ import ProofPrimitives
 import ProofTestSupport
 import Testing
 
-private struct HashCase: Decodable, Sendable, CustomTestStringConvertible {
+struct HashCase: Decodable, Sendable, CustomTestStringConvertible {
   let id: String
   let unit: HexBytes
   let times: Int

@@ -1,21 +1,7 @@
 import CKernels
 import Cryptography
 import ProofPrimitives
-import ProofTestSupport
 import Testing
-
-private struct HashCase: Decodable, Sendable, CustomTestStringConvertible {
-  let id: String
-  let unit: HexBytes
-  let times: Int
-  let digest: String
-  var testDescription: String { id }
-  var message: [UInt8] { Array(repeatElement(unit.bytes, count: times).joined()) }
-
-  static func all() throws -> [HashCase] {
-    try TestVectors.cases("primitives/sha256.json", of: HashCase.self)
-  }
-}
 
 /// Bytes in which no block is like another.
 private func text(_ count: Int, seed: UInt32) -> [UInt8] {
