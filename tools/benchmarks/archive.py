@@ -68,7 +68,7 @@ def side_by_side():
     def cells(ratio, others):
         return [f"{ratio}.{name}" for name in SETS] + others
     yield "pol", cells("archive.ratio", [
-        "archive.import.speed", "archive.restore_one_over_cp", ""])
+        "archive.import.speed", "archive.restore_over_cp", "archive.slice_over_cp"])
     for peer in all_peers():
         base = f"archive.peer.{peer.name}"
         yield peer.title, cells(f"{base}.ratio", [

@@ -5,7 +5,7 @@ import statistics
 from .cached_runs import files_of
 from .common import BENCH, POL, fail, row, run, stored_bytes
 from .measure import measured, sha256_bytes_per_second
-from .peers import environment
+from .peers import SLICE, Shelf, environment, reading
 
 # What each of the rows of `pol-bench archive` is measured against.
 AGAINST = {
@@ -20,10 +20,34 @@ AGAINST = {
     "archive.open_memory_mib": "MiB above the start to open an archive of 1 TB, simulated, and find a chunk",
     "archive.open_bytes": "bytes read to open an archive of 1 TB, with all tables of a verifier",
     "archive.inspect_memory_mib": "MiB above the start to read all records of an archive of 1 TB",
-    "archive.restore_one_over_cp": "wall time of restoring one checkpoint over cp of the raw file",
+    "archive.restore_one_over_cp": "one checkpoint to a file, without its decoding, over cp of the raw file",
     "archive.slice_ranges": "ranges read for 1 MiB of one checkpoint",
     "archive.slice_bytes": "bytes read for 1 MiB of one checkpoint",
 }
+
+
+class Export:
+    """What the peers are asked, asked of `pol export`; as for them, with the start of the process."""
+    name = title = "pol"
+
+    def ask(self, shelf, *arguments):
+        command = [POL, "export", shelf.store, "--record", shelf.files.index(shelf.one) + 1, *arguments]
+        return measured(command, shelf.environment, shelf.scratch)
+
+    def restore(self, shelf):
+        folder = shelf.scratch / "files"
+        usage = self.ask(shelf, "--format", "original", "--out", folder)
+        (folder / shelf.one.name).rename(shelf.out)
+        folder.rmdir()
+        return shelf.checked(usage, shelf.one.read_bytes(), self.title)
+
+    def slice(self, shelf):
+        name, start = "words.weight", 4 * 300_000
+        usage = self.ask(shelf, "--tensor", name, "--bytes", f"{start}-{start + SLICE}", "--out", shelf.out)
+        content = shelf.one.read_bytes()
+        header = 8 + int.from_bytes(content[:8], "little")
+        start += header + json.loads(content[8:header])[f"weight/{name}"]["data_offsets"][0]
+        return shelf.checked(usage, content[start:start + SLICE], self.title)
 
 
 def import_rows(runs, scratch):
@@ -50,6 +74,9 @@ def import_rows(runs, scratch):
             rows.append(row("archive.import.speed", speed, "bytes a second of processor time",
                             f"`pol import` of {name} over SHA-256 of the same bytes on one core",
                             speed / statistics.mean(sha256)))
+            shelf = Shelf(scratch, folder)
+            shelf.store = archives[-1]
+            rows += reading(Export(), shelf, "archive")
     return rows
 
 

@@ -192,7 +192,7 @@ def measure_peer(peer, runs, scratch):
                 f"archive.peer.{peer.name}.speed", speed, "bytes a second of processor time",
                 f"{peer.title}: ingest of {name} over SHA-256 of the same bytes on one core",
                 speed / statistics.mean(sha256)))
-            rows += reading(peer, shelf)
+            rows += reading(peer, shelf, f"archive.peer.{peer.name}")
         shelf.clear()
     return rows
 
@@ -207,7 +207,7 @@ def copying_seconds(shelf):
     return best
 
 
-def reading(peer, shelf):
+def reading(peer, shelf, base):
     """Wall time of getting back one file, and 1 MiB of it, over copying the raw file."""
     # What the ingest left to be written would slow down whatever is written next.
     os.sync()
@@ -219,7 +219,7 @@ def reading(peer, shelf):
         if None in tries:
             continue
         best = min(one.wall for one in tries)
-        rows.append(row(f"archive.peer.{peer.name}.{name}_over_cp", best, "seconds",
+        rows.append(row(f"{base}.{name}_over_cp", best, "seconds",
                         f"{peer.title}: {what} over the wall time of cp of the raw file",
                         best / copied))
     return rows
