@@ -71,6 +71,10 @@ let fuzzTargets: [String: FuzzTarget] = [
       same(envelope.encoded, bytes)
     }
   },
+  "partial": { bytes in
+    let bytes = checked(bytes)
+    same(try PartialManifest(parsing: bytes).encoded, bytes)
+  },
   "pack-index": { bytes in
     let bytes = checked(bytes)
     same(try PackIndex(parsing: bytes).encoded, bytes)
