@@ -10,8 +10,9 @@ import Synchronization
 /// that share a source use up to eight.
 package final class HTTPObjectSource: ObjectSource {
   /// A server that does not know ranges answers with the whole object, which is accepted up to here
-  /// and counted as transferred. Beyond, each read would cost the whole of a large file again.
-  static let ignoredRangeLimit = 64 << 20
+  /// and counted as transferred: a pack of 64 MiB with the frame that reached that. Beyond, each read
+  /// would cost the whole of a large file again.
+  static let ignoredRangeLimit = 66 << 20
 
   package let location: String
   private let client: HTTPClient

@@ -53,12 +53,19 @@ package struct ArchiveCosts: Sendable {
     _ reader: ArchiveReader, progress: (Double) -> Void = { _ in }
   ) throws(ArchiveError) {
     let rows = reader.index.rows
+    if let partial = reader.partial { throw partial.refusal }
+    var isWhole = true
     for number in rows.indices.dropFirst() {
+      // A grant may open some of them; what the others name is not known then.
+      guard try reader.holds(record: number) else {
+        isWhole = false
+        continue
+      }
       try reader.prefetch(number...number)
       try add(reader.checkpoint(number), reader.envelope(number), rows[number], reader)
       progress(Double(number) / Double(rows.count))
     }
-    try countUnnamed(reader)
+    if isWhole { try countUnnamed(reader) }
   }
 
   private mutating func add(

@@ -38,6 +38,12 @@ extension ArchivePull {
   ) throws(ArchiveError) -> ArchiveTransfer {
     let listing = try SealedListing(source)
     _ = try access.keys(for: listing.seal)
+    let count = listing.seal.segmentCount
+    if let last = selection.segments.last, last >= count {
+      throw ArchiveError(
+        .missing, at: source.location, "there is no segment \(last); there are \(count)",
+        remedy: "name segments from 0 to \(count - 1)")
+    }
     var report = ArchiveTransfer(seal: listing.seal)
     report.fileCount = listing.fileCount
     report.byteCount = try listing.byteCount()

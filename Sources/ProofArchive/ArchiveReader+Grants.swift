@@ -5,9 +5,13 @@ internal import ProofPrimitives
 extension ArchiveReader {
   /// Makes a grant for this archive: all of it, or some segments (`spec/encryption.md` §6).
   ///
-  /// - Parameter segments: Numbers from 0, ascending; nil for the whole archive.
+  /// - Parameters:
+  ///   - segments: Numbers from 0, ascending; none for the structure alone, nil for the whole archive.
+  ///   - points: Data points that open too, such as those that a claimed accuracy is counted on.
   /// - Throws: `.outsideGrant` unless the archive was opened with its epoch key.
-  package func grant(segments: [Int]?) throws(ArchiveError) -> Grant {
+  package func grant(
+    segments: [Int]?, points more: Range<Int>? = nil
+  ) throws(ArchiveError) -> Grant {
     guard let seal, let keys, case .all(let content) = keys.source else {
       throw ArchiveError(
         .outsideGrant, at: source.location,
@@ -15,10 +19,10 @@ extension ArchiveReader {
         remedy: "give --content-key; an archive without encryption needs no grant")
     }
     guard let segments else { return Grant(content, sealDigest: seal.digest) }
-    guard let last = segments.last, last < segmentCount else {
+    if let last = segments.last, last >= segmentCount {
       throw ArchiveError(
         .malformed, at: source.location,
-        "segment \(segments.last ?? 0) is asked for and there are \(segmentCount)",
+        "segment \(last) is asked for and there are \(segmentCount)",
         remedy: "name segments from 0 to \(segmentCount - 1)")
     }
     var rows: [ObjectKeyTable.Row] = []
@@ -42,6 +46,14 @@ extension ArchiveReader {
     var points = Set<UInt32>()
     for segment in segments {
       for step in try checkpoint(segment + 2).steps { points.formUnion(step.batch) }
+    }
+    if let more {
+      guard 0 <= more.lowerBound, more.upperBound <= opening.datasetCount else {
+        throw ArchiveError(
+          .malformed, at: ArchiveFiles.settings, "the held-out points are beyond the dataset",
+          remedy: "grant without --held-out", isSigned: true)
+      }
+      points.formUnion(more.lazy.map { UInt32($0) })
     }
     for (point, id) in try dataset.objectIDs(of: points.sorted()) {
       add(.dataPoint, UInt64(point), id)

@@ -80,6 +80,14 @@ package enum KeySource: Equatable, Sendable {
     }
   }
 
+  /// Whether record `number` can be opened.
+  func opens(record number: Int) -> Bool {
+    switch self {
+    case .all: true
+    case .segments(_, let table): table.key(.record, UInt64(number)) != nil
+    }
+  }
+
   private static func name(_ kind: ObjectKind, _ number: UInt64) -> String {
     switch kind {
     case .chunk: "a chunk that no envelope names"

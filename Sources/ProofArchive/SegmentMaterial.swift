@@ -69,7 +69,7 @@ extension ArchiveReader {
     guard (0..<segmentCount).contains(number) else {
       throw ArchiveError(
         .missing, at: source.location, "there is no segment \(number); there are \(segmentCount)",
-        remedy: "choose one that there is")
+        remedy: "choose one from 0 to \(segmentCount - 1)")
     }
     if let refusal = partial?.lacking([number]) { throw refusal }
     return try SegmentMaterial(number, self)
@@ -80,7 +80,16 @@ extension ArchiveReader {
 
   /// Whether a record can be read without asking anybody for more.
   package func holds(record number: Int) throws(ArchiveError) -> Bool {
-    try partial?.holds(ArchiveFiles.records, index.rows[number].range) ?? true
+    guard keys?.source.opens(record: number) ?? true else { return false }
+    return try partial?.holds(ArchiveFiles.records, index.rows[number].range) ?? true
+  }
+
+  /// Of these segments, those that the grant does not open, as `--segments` takes them; nil when it opens
+  /// all of them.
+  package func ungranted(_ wanted: some Sequence<Int>) -> String? {
+    guard let keys else { return nil }
+    let closed = wanted.filter { !keys.source.covers(segment: $0) }
+    return closed.isEmpty ? nil : RangeSet(numbers: closed).list
   }
 
   /// Proves data points, and holds few of them; `checked` is called after each group.

@@ -39,6 +39,14 @@ extension Verifier {
         refusal.message, code: "notHeld",
         remedy: "\(refusal.remedy); then verify with --nonce \(Hex.encode(coverage.nonce))")
     }
+    if let closed = reader.ungranted(ordered) {
+      throw .undecided(
+        "the draw needs segments \(closed) too, which the grant does not open",
+        code: "outsideGrant",
+        remedy: "ask the prover for one with `pol grant --segments "
+          + "\(RangeSet(numbers: ordered).list) --held-out`, then verify with it and with --nonce "
+          + Hex.encode(coverage.nonce))
+    }
     try checkLengths(ordered, norms)
     for (done, segment) in ordered.enumerated() {
       progress(Double(done) / Double(chosen.count), "re-executing segment \(segment)")

@@ -10,12 +10,15 @@ struct GrantCommand: ParsableCommand {
     discussion: """
       A grant is an age file that the recipient's identity opens; `age -d` opens it too. The \
       archive stays as it is. --segments gives the keys of some segments alone, and with them \
-      those of the key frames that their chunks are deltas against.
+      those of the key frames that their chunks are deltas against. A verifier who has \
+      --segments none learns from `pol verify` which segments the draw needs, and asks for those.
 
       Examples:
         pol grant run.pol --content-key run.key --to age1... --out bob.grant
         pol grant run.pol --content-key run.key --to age1... --segments 3,5-9 --out bob.grant
       """)
+
+  private static let none = "none"
 
   @Argument(help: "Archive, as a folder or a URL.")
   var archive: String
@@ -23,8 +26,13 @@ struct GrantCommand: ParsableCommand {
   var contentKey: String
   @Option(help: ArgumentHelp("Who may open it; may be repeated.", valueName: "age1..."))
   var to: [String] = []
-  @Option(help: ArgumentHelp("Only these, counted from 0: 3,5-9.", valueName: "list"))
+  @Option(
+    help: ArgumentHelp(
+      "Only these, counted from 0: 3,5-9; `none` for what a draw of segments takes.",
+      valueName: "list"))
   var segments: String?
+  @Flag(help: "With --segments: also the points that a claimed accuracy is counted on.")
+  var heldOut = false
   @Option(help: ArgumentHelp("Where the grant goes.", valueName: "file"))
   var out: String
   @OptionGroup var storeOptions: StoreOptions
@@ -32,8 +40,12 @@ struct GrantCommand: ParsableCommand {
 
   func validate() throws {
     guard !to.isEmpty else { throw ValidationError("--to names at least one recipient") }
-    if let segments, SegmentList(segments) == nil {
-      throw ValidationError("--segments is a list of numbers and ranges, such as 3,5-9")
+    if let segments {
+      guard segments == GrantCommand.none || SegmentList(segments) != nil else {
+        throw ValidationError("--segments is a list of numbers and ranges, such as 3,5-9, or none")
+      }
+    } else if heldOut {
+      throw ValidationError("--held-out goes with --segments: the whole archive opens all points")
     }
   }
 
@@ -44,8 +56,10 @@ struct GrantCommand: ParsableCommand {
       }
       let key = try ContentKeyFile.read(contentKey)
       let reader = try ArchiveReader(try storeOptions.open(archive), access: .epochKey(key))
-      let numbers = segments.flatMap { SegmentList($0)?.numbers }
-      let grant = try reader.grant(segments: numbers)
+      let numbers =
+        segments == GrantCommand.none ? [] : segments.flatMap { SegmentList($0)?.numbers }
+      let points = heldOut ? try heldOutPoints(reader.settings) : nil
+      let grant = try reader.grant(segments: numbers, points: points)
       let file = try grant.encrypted(to: recipients)
       try DurableFile.write(file, to: out, replaces: false)
       let scope = numbers.map { "\($0.count) of \(reader.segmentCount) segments" } ?? "everything"

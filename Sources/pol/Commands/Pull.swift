@@ -43,18 +43,6 @@ struct Pull: ParsableCommand {
     }
   }
 
-  /// The points that the settings hold out, for who counts a claimed accuracy.
-  private func heldOutPoints(_ settings: [UInt8]) throws(ArchiveError) -> Range<Int>? {
-    guard heldOut else { return nil }
-    guard let points = (try? RunSettings(parsing: settings))?.heldOut else {
-      throw ArchiveError(
-        .unsupported, at: ArchiveFiles.settings,
-        "which points it holds out is not known: the algorithm is not the built-in one",
-        remedy: "pull without --held-out")
-    }
-    return Int(points.first)..<Int(points.first) + points.count
-  }
-
   func run() throws {
     try reporting.run { output in
       let transfer = try TransferReport.run("pulling", output) { supervision in
@@ -63,7 +51,12 @@ struct Pull: ParsableCommand {
           return try ArchivePull.pull(source, to: archive, supervision)
         }
         return try ArchivePull.pull(
-          source, ArchivePull.Selection(segments: numbers, points: heldOutPoints),
+          source,
+          ArchivePull.Selection(
+            segments: numbers,
+            points: { settings throws(ArchiveError) in
+              heldOut ? try heldOutPoints(settings) : nil
+            }),
           access: accessOptions.access(), to: archive, supervision)
       }
       guard let transfer else { return interruptionStatus() }
