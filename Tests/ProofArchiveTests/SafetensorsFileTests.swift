@@ -44,6 +44,7 @@ import Testing
     ])
   func refuses(fault: String) {
     let a = entry("a", "U8", "[4]", "[0,4]")
+    let longName = String(repeating: "n", count: TensorSpec.nameLimit + 1)
     let bytes: [UInt8] =
       switch fault {
       case "overlap": file("{\(a),\(entry("b", "U8", "[4]", "[2,6]"))}", data: 6)
@@ -62,9 +63,7 @@ import Testing
       case "notObject": file("[]")
       case "noName": file("{\(entry("", "U8", "[4]", "[0,4]"))}", data: 4)
       case "longName":
-        file(
-          "{\(entry(String(repeating: "n", count: TensorSpec.nameLimit + 1), "U8", "[4]", "[0,4]"))}",
-          data: 4)
+        file("{\(entry(longName, "U8", "[4]", "[0,4]"))}", data: 4)
       case "threeOffsets": file("{\(entry("a", "U8", "[4]", "[0,4,4]"))}", data: 4)
       case "badUTF8": [4, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x22, 0xff, 0x7d]
       case "headerTooLong":
