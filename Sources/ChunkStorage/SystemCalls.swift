@@ -147,11 +147,14 @@ enum SystemCalls {
     guard failure == 0 else { throw error("writing", at: place, failure) }
   }
 
+  /// `pwritev`; another one in tests of what a system may do.
+  typealias VectorWrite = (Int32, UnsafePointer<iovec>?, Int32, off_t) -> Int
+
   /// Writes buffers one behind the other from `offset` on, as many as possible in one call: the system
   /// spends half the time on a mebibyte at once of what it spends on the same in pieces.
   static func write(
     _ buffers: [UnsafeRawBufferPointer], _ file: borrowing OwnedDescriptor, offset: Int,
-    place: String
+    place: String, call: VectorWrite = { pwritev($0, $1, $2, $3) }
   ) throws(StorageError) {
     // POSIX lets no system take fewer; Linux takes 1,024.
     let most = 16
@@ -161,7 +164,7 @@ enum SystemCalls {
     var offset = offset
     while !vectors.isEmpty {
       let count = vectors.prefix(most).withUnsafeBufferPointer {
-        pwritev(file.raw, $0.baseAddress, Int32($0.count), off_t(offset))
+        call(file.raw, $0.baseAddress, Int32($0.count), off_t(offset))
       }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else {

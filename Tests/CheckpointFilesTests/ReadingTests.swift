@@ -189,6 +189,89 @@ import Testing
     #expect(machine.arena.lists.count == 100_000)
   }
 
+  /// Each is one rule away from a pickle that is read, which the first of them shows.
+  @Test(
+    "pickles that break a rule are refused",
+    arguments: [
+      ("read", [0x5d, 0x2e]),
+      ("a mark is left", [0x28, 0x5d, 0x2e]),
+      ("append below a mark", [0x5d, 0x28, 0x4e, 0x61, 0x2e]),
+      ("keep what stands below a mark", [0x5d, 0x28, 0x71, 0, 0x65, 0x2e]),
+      ("a member without a value", [0x7d, 0x28, 0x4e, 0x75, 0x2e]),
+      ("a name without end", [0x63] + [UInt8](repeating: 0x61, count: 300) + [10, 0x61, 10, 0x2e]),
+      ("two values", [0x4e, 0x5d, 0x2e]),
+    ] as [(String, [UInt8])])
+  func pickles(rule: String, bytes: [UInt8]) {
+    var machine = PickleMachine([0x80, 2] + bytes)
+    if rule == "read" {
+      #expect(throws: Never.self) { try machine.run() }
+    } else {
+      #expect(throws: ParsingError.self) { try machine.run() }
+    }
+  }
+
+  /// ("storage", FloatStorage, "0", "cpu", count), and of it a tensor.
+  private func tensorPickle(
+    kind: String = "storage", device: [UInt8] = [0x8c, 1, 0x63], count: [UInt8] = [0x4b, 4],
+    offset: [UInt8] = [0x4b, 0], shape: [UInt8] = [0x4b, 4, 0x85],
+    strides: [UInt8] = [0x4b, 1, 0x85]
+  ) -> [UInt8] {
+    func global(_ module: String, _ name: String) -> [UInt8] {
+      [0x63] + Array("\(module)\n\(name)\n".utf8)
+    }
+    let storage: [UInt8] =
+      [0x28, 0x8c, UInt8(kind.utf8.count)] + Array(kind.utf8) + global("torch", "FloatStorage")
+      + [0x8c, 1, 0x30] + device + count + [0x74, 0x51]
+    return [0x80, 2] + global("torch._utils", "_rebuild_tensor_v2") + [0x28] + storage + offset
+      + shape + strides + [0x89] + global("collections", "OrderedDict") + [0x29, 0x52, 0x74, 0x52]
+      + [0x2e]
+  }
+
+  @Test("a tensor of a pickle that is not described as PyTorch does is refused") func tensors() {
+    let negative: [UInt8] = [0x4a, 0xff, 0xff, 0xff, 0xff]
+    func refuses(_ bytes: [UInt8]) {
+      var machine = PickleMachine(bytes)
+      #expect(throws: ParsingError.self) { try machine.run() }
+    }
+    var machine = PickleMachine(tensorPickle())
+    #expect(throws: Never.self) { try machine.run() }
+    refuses(tensorPickle(kind: "storagf"))
+    refuses(tensorPickle(device: [0x4b, 1]))
+    refuses(tensorPickle(count: negative))
+    refuses(tensorPickle(offset: negative))
+    refuses(tensorPickle(shape: negative + [0x85]))
+    refuses(tensorPickle(strides: [0x4b, 1, 0x4b, 1, 0x86]))
+    let ones: [[UInt8]] = Array(repeating: [0x4b, 1], count: TensorSpec.rankLimit + 1)
+    let many: [UInt8] = [0x28] + ones.flatMap { $0 } + [0x74]
+    refuses(tensorPickle(shape: many, strides: many))
+  }
+
+  @Test(
+    "heads of NumPy arrays that break a rule are refused",
+    arguments: [
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
+      "{'descr': ", "{'descr': '<f4\\', 'fortran_order': False, 'shape': (2,), }",
+      "{'descr': '<f4', 'fortran_order': Fals, 'shape': (2,), }",
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), } x",
+      "{'descr': '<f4', 'fortran_order': False}",
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)",
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }",
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1), }",
+      "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
+    ])
+  func numpyHeads(text: String) {
+    func head(_ version: [UInt8]) -> [UInt8] {
+      [0x93] + Array("NUMPY".utf8) + version + [UInt8(text.utf8.count), 0] + Array(text.utf8)
+    }
+    if text == "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }" {
+      #expect(throws: Never.self) { try NumpyHeader(parsing: head([1, 0])) }
+      #expect(throws: ParsingError.self) { try NumpyHeader(parsing: head([1, 1])) }
+      #expect(throws: ParsingError.self) { try NumpyHeader(parsing: head([0, 0])) }
+    } else {
+      #expect(throws: ParsingError.self) { try NumpyHeader(parsing: head([1, 0])) }
+    }
+  }
+
   @Test("a pickle of too many steps is refused") func steps() {
     var machine = PickleMachine(
       [0x80, 2] + [UInt8](repeating: 0x4e, count: (1 << 22) + 1) + [0x2e])

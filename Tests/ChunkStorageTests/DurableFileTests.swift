@@ -133,6 +133,60 @@ import Testing
     #expect(failure { try file.truncate(to: 0) }?.code == .io)
   }
 
+  @Test("many buffers stand one behind the other") func buffers() throws {
+    let file = try AppendFile(path)
+    try file.append([7])
+    // More than one call takes, and some of them empty.
+    let bytes = pattern(5000)
+    let ends = (0...40).map { $0 * $0 * 3 } + [4800, 4800, 5000]
+    let starts = try bytes.withUnsafeBytes { all in
+      let pieces = zip(ends, ends.dropFirst()).map {
+        UnsafeRawBufferPointer(rebasing: all[$0..<$1])
+      }
+      return [try file.append(buffers: pieces), try file.append(buffers: [])]
+    }
+    #expect(starts == [1, 5001])
+    #expect(try file.append([8]) == 5001)
+    #expect(try DurableFile.readWhole(path, limit: 6000) == [7] + bytes + [8])
+  }
+
+  @Test(
+    "a system that writes less than it is asked to is asked for the rest",
+    arguments: [1, 3, 10, 64, 65, 4096])
+  func shortWrites(most: Int) throws {
+    let bytes = pattern(300)
+    let ends = [0, 1, 11, 11, 21, 85, 100, 300]
+    let file = try SystemCalls.open(path, O_RDWR | O_CREAT, mode: 0o644)
+    var calls = 0
+    try bytes.withUnsafeBytes { all in
+      try SystemCalls.write(
+        zip(ends, ends.dropFirst()).map { UnsafeRawBufferPointer(rebasing: all[$0..<$1]) },
+        file, offset: 5, place: path,
+        call: { descriptor, vectors, count, offset in
+          calls += 1
+          if calls % 3 == 1 {
+            errno = EINTR
+            return -1
+          }
+          var left = most
+          var short: [iovec] = []
+          for vector in UnsafeBufferPointer(start: vectors, count: Int(count)) where left > 0 {
+            let taken = min(left, vector.iov_len)
+            short.append(iovec(iov_base: vector.iov_base, iov_len: taken))
+            left -= taken
+          }
+          return pwritev(descriptor, short, Int32(short.count), offset)
+        })
+    }
+    #expect(try DurableFile.readWhole(path, limit: 400) == [0, 0, 0, 0, 0] + bytes)
+    let nothing = failure {
+      try bytes.withUnsafeBytes { all in
+        try SystemCalls.write([all], file, offset: 0, place: path, call: { _, _, _, _ in 0 })
+      }
+    }
+    #expect(nothing?.code == .io)
+  }
+
   @Test("links and FIFOs are refused") func specialFiles() throws {
     try directory.file("other", [])
     try FileManager.default.createSymbolicLink(

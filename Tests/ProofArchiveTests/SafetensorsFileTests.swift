@@ -40,10 +40,11 @@ import Testing
     arguments: [
       "overlap", "hole", "duplicate", "hugeLength", "hugeOffset", "overflow", "reversed",
       "shapeMismatch", "trailing", "control", "unknownType", "negative", "notObject", "badUTF8",
-      "headerTooLong", "short",
+      "headerTooLong", "short", "noName", "longName", "threeOffsets",
     ])
   func refuses(fault: String) {
     let a = entry("a", "U8", "[4]", "[0,4]")
+    let longName = String(repeating: "n", count: TensorSpec.nameLimit + 1)
     let bytes: [UInt8] =
       switch fault {
       case "overlap": file("{\(a),\(entry("b", "U8", "[4]", "[2,6]"))}", data: 6)
@@ -60,6 +61,10 @@ import Testing
       case "unknownType": file("{\(entry("a", "F4", "[4]", "[0,4]"))}", data: 4)
       case "negative": file("{\(entry("a", "U8", "[-4]", "[0,4]"))}", data: 4)
       case "notObject": file("[]")
+      case "noName": file("{\(entry("", "U8", "[4]", "[0,4]"))}", data: 4)
+      case "longName":
+        file("{\(entry(longName, "U8", "[4]", "[0,4]"))}", data: 4)
+      case "threeOffsets": file("{\(entry("a", "U8", "[4]", "[0,4,4]"))}", data: 4)
       case "badUTF8": [4, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x22, 0xff, 0x7d]
       case "headerTooLong":
         {
