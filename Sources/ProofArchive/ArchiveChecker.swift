@@ -102,6 +102,16 @@ package struct ArchiveChecker {
   /// - Parameter listed: What stands in the directory; nil where nobody can list.
   private mutating func run(_ listed: [String]?) throws(ArchiveError) {
     if let listed {
+      let told = [ArchiveFiles.seal, ArchiveFiles.records, ArchiveFiles.objects]
+      guard listed.contains(where: { told.contains($0) }) else {
+        add(
+          ArchiveError(
+            .missing, at: "\(path)/\(ArchiveFiles.records)", "there is no archive here"),
+          "nothing can be checked",
+          next: "check the path; `pol train` or `pol record` makes an archive")
+        progress(1)
+        return
+      }
       report.isSealed = listed.contains(ArchiveFiles.seal)
     } else {
       // Without a seal nothing says which files there are.
@@ -129,6 +139,7 @@ package struct ArchiveChecker {
       if !report.isSealed || index != nil { opening = contents(names, seal, index, keys) }
       objects(names, isListed: listed != nil, seal, opening)
     }
+    if seal?.suite == 0 { preferComputing() }
     note(isListed: listed != nil)
     progress(1)
   }
@@ -235,9 +246,45 @@ package struct ArchiveChecker {
   private func remedy(_ error: ArchiveError) -> String {
     let mended: [ArchiveError.Code] = [.damaged, .missing, .malformed, .limit]
     guard mended.contains(error.code), !error.isSigned else { return error.remedy }
-    let name = printable(path, limit: 1000)
     return report.isSealed
-      ? "`pol repair \(name) --from COPY --out NEW` takes what is whole from another copy"
-      : "`pol repair \(name) --salvage --out NEW` keeps what is whole"
+      ? copyRemedy : "`pol repair \(shownPath) --salvage --out NEW` keeps what is whole"
+  }
+
+  private var shownPath: String { printable(path, limit: 1000) }
+
+  private var copyRemedy: String {
+    "`pol repair \(shownPath) --from COPY --out NEW` takes what is whole from another copy"
+  }
+
+  /// Where all damage is in files that follow from whole ones, no copy is needed
+  /// (`spec/repair.md` §3).
+  private mutating func preferComputing() {
+    let copied = copyRemedy
+    let isComputed = report.findings.allSatisfy {
+      $0.error.remedy != copied || followsFromOthers($0.error.place)
+    }
+    guard isComputed else { return }
+    report.findings = report.findings.map { finding in
+      let error = finding.error
+      guard error.remedy == copied else { return finding }
+      return Finding(
+        error: ArchiveError(
+          error.code, at: error.place, error.message,
+          remedy: "`pol repair \(shownPath) --salvage --out NEW` computes it from the other files",
+          isSigned: error.isSigned), consequence: finding.consequence)
+    }
+  }
+
+  /// Whether repairing computes the file that `place` names, under suite 0.
+  private func followsFromOthers(_ place: String) -> Bool {
+    var rest = place[...]
+    for folder in ["\(path)/", "\(source.location)/"] where rest.hasPrefix(folder) {
+      rest = rest.dropFirst(folder.count)
+      break
+    }
+    let name = String(rest.prefix { $0 != "," })
+    guard ArchiveFiles.isKnown(name) else { return false }
+    return [ArchiveFiles.recordIndex, ArchiveFiles.norms, ArchiveFiles.objects].contains(name)
+      || name.hasPrefix("dataset/tree.") || name.hasSuffix(".index")
   }
 }

@@ -26,7 +26,7 @@ package final class ArchiveRepair {
   package struct Report: Sendable {
     package let seal: Seal
     package internal(set) var files: [File] = []
-    /// Copies that could not be read everywhere, in words.
+    /// Copies that could not be read everywhere, and those of another archive, in words.
     package internal(set) var warnings: [String] = []
     /// What can still be verified; nil for a complete archive, of which everything can.
     package internal(set) var rest: UsableRest?
@@ -101,13 +101,32 @@ package final class ArchiveRepair {
     for (name, bytes) in [(ArchiveFiles.objects, table.encoded), (ArchiveFiles.seal, sealBytes)] {
       try storing { () throws(StorageError) in try DurableFile.write(bytes, to: "\(out)/\(name)") }
     }
-    report.warnings = copies.compactMap { copy in
+    report.warnings = foreignCopies(report.files)
+    report.warnings += copies.compactMap { copy in
       copy.failure.map { "\(printable(copy.location, limit: 1000)) was not read everywhere: \($0)" }
     }
     if !report.isComplete { report.rest = UsableRest(made, seal, access) }
     withExtendedLifetime(lock) {}
     progress(1)
     return report
+  }
+
+  /// Names the copies of another archive, by the ids in their seals and records.
+  private func foreignCopies(_ files: [File]) -> [String] {
+    copies.dropFirst().compactMap { copy in
+      let found = [ArchiveFiles.seal, ArchiveFiles.records].map { copy.bytes($0, 16..<48) }
+      guard !ArchiveRepair.mayBe(found, seal.archiveID) else { return nil }
+      let id = found.compactMap { $0 }.first.flatMap { Digest($0) }
+      // A dataset may stand in two archives, and a piece may come from any copy.
+      let isUsed = files.contains {
+        $0.outcome == .copied(copy.location) || $0.outcome == .assembled
+      }
+      let name = printable(copy.location, limit: 1000)
+      let ids = "id \(id?.short ?? "not known"), not \(seal.archiveID.short)"
+      let use =
+        isUsed ? "only what this seal covers was taken from it" : "nothing was taken from it"
+      return "\(name) is another archive (\(ids)): \(use)"
+    }
   }
 
   private static func turn(_ name: String) -> Int {
@@ -133,7 +152,9 @@ package final class ArchiveRepair {
       throw ArchiveError(
         .missing, at: "\(copies[0].location)/\(ArchiveFiles.seal)",
         "no copy has a seal that is whole",
-        remedy: "give another copy with --from, or keep what is whole with --salvage")
+        remedy: "give another copy with --from; or `pol repair "
+          + "\(printable(copies[0].location, limit: 1000)) --salvage --out NEW` alone keeps what is "
+          + "whole without a seal, and the prover seals it again with `pol seal NEW --key KEY`")
     }
     // A seal from elsewhere must not turn the archive into another one.
     let ids = [

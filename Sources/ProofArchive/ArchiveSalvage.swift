@@ -1,7 +1,7 @@
 package import ChunkStorage
 internal import ProofPrimitives
 
-/// What is whole of an archive without a seal, made into a new one that training can go on in, or that
+/// What is whole of an archive without a seal, or with one that is damaged, made into a new one that training can go on in, or that
 /// can be sealed (`spec/repair.md`). The old one is only read, and so are other copies of it: the one that
 /// has the most checkpoints is taken. Nothing signed says which bytes are right, so parts of several copies
 /// are not put together.
@@ -17,6 +17,8 @@ package struct ArchiveSalvage: Sendable {
   package let reason: ArchiveError?
   /// What stood in `records` after the last whole record.
   package let tail: String?
+  /// Why the seal that the copy has says nothing, and so was not copied; nil where there is none.
+  package let sealDamage: String?
   /// Copies that nothing can be kept of, in words.
   package let warnings: [String]
 
@@ -65,7 +67,11 @@ package struct ArchiveSalvage: Sendable {
           remedy: "begin the training again")
     }
     let (source, scan, kept) = (taken.source, taken.scan, taken.kept)
-    try copy(source, to: out, endOffset: scan.rows[kept].range.upperBound)
+    let sealDamage = try sealDamage(of: source)
+    // Claims of another end than the one that is kept would be false.
+    let keepsClaims = sealDamage != nil && kept + 1 == scan.rows.count && scan.tail == nil
+    try copy(
+      source, to: out, endOffset: scan.rows[kept].range.upperBound, keepsClaims: keepsClaims)
     // Opening cuts packs after the last frame that is named, and writes indexes that are lost.
     var options = ArchiveWriter.Options()
     if case .epochKey(let key) = access { options.epochKey = key }
@@ -74,9 +80,28 @@ package struct ArchiveSalvage: Sendable {
       location: source.location, checkpoints: kept,
       foundCheckpoints: found.reduce(0) { max($0, $1.scan.rows.count - 1) },
       lastStep: scan.rows[kept].step, reason: taken.reason, tail: scan.tail,
+      sealDamage: sealDamage,
       warnings: failures.map {
         "nothing can be kept of \(printable($0.location, limit: 1000)): \($0.error)"
       })
+  }
+
+  /// Why the seal that a copy has cannot be used; nil for a whole one, and where there is none.
+  package static func sealDamage(
+    of source: any ObjectSource
+  ) throws(ArchiveError) -> String? {
+    let found = try storing { () throws(StorageError) in
+      try source.byteCount(of: ArchiveFiles.seal)
+    }
+    guard found != nil else { return nil }
+    do throws(ArchiveError) {
+      _ = try ArchiveReader.seal(in: source)
+      return nil
+    } catch {
+      // What cannot be read now may be whole.
+      if error.code == .io { throw error }
+      return error.message
+    }
   }
 
   private static func candidate(
@@ -131,11 +156,12 @@ package struct ArchiveSalvage: Sendable {
   }
 
   private static func copy(
-    _ source: any ObjectSource, to out: String, endOffset: Int
+    _ source: any ObjectSource, to out: String, endOffset: Int, keepsClaims: Bool
   ) throws(ArchiveError) {
     let lock = try NewArchiveFolder.make(out)
     defer { withExtendedLifetime(lock) {} }
     var names = [ArchiveFiles.settings, ArchiveFiles.policy, ArchiveFiles.journal]
+    if keepsClaims { names.append(ArchiveFiles.claims) }
     names += [ArchiveFiles.points, ArchiveFiles.offsets]
     names += (0..<ArchiveFiles.treeLevelCount).map { ArchiveFiles.tree(level: $0) }
     for name in names { _ = try copy(name, source, to: out) }

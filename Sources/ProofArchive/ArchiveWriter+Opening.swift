@@ -121,6 +121,12 @@ extension ArchiveWriter {
         .io, at: path, "the archive is sealed: nothing can be added",
         remedy: "start another archive, or run `pol verify` on this one")
     }
+    guard try !PartialArchive.isListed(in: source) else {
+      throw ArchiveError(
+        .io, at: path,
+        "the folder holds segments of a sealed archive, which cannot be gone on with",
+        remedy: "`pol verify` and `pol check` read it; start a run in another folder")
+    }
     let access: ArchiveAccess = options.epochKey.map { .epochKey($0) } ?? .none
     try removeTemporaryFiles(path)
     var scan = try RecordScan(source, access: access)

@@ -7,7 +7,7 @@ internal import Synchronization
 /// Read like any other source, by nobody believed: the bytes are checked as a server's are. What is not
 /// here is `.notHeld`, never zeros.
 package final class PartialArchive: ObjectSource {
-  static let fileName = "partial"
+  package static let fileName = "partial"
 
   private let folder: DirectoryObjectSource
   private let rows: [String: ObjectTable.Row]

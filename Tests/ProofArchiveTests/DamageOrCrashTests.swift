@@ -79,6 +79,42 @@ private final class FailingSync: Sendable {
     }
   }
 
+  @Test("a damaged seal is made again from all else", arguments: [false, true])
+  func seal(isEncrypted: Bool) throws {
+    try withArchive(isEncrypted) { path, copy in
+      let key = try SmallArchive.key()
+      do {
+        let writer = try ArchiveWriter.open(at: path, options: options(isEncrypted))
+        _ = try writer.seal(with: key, claims: .map([("result", .int(3))]))
+      }
+      let whole = try SmallArchive.bytes("\(path)/seal")
+      #expect(try ArchiveSalvage.sealDamage(of: DirectoryObjectSource(path)) == nil)
+      var flipped = whole
+      flipped[100] ^= 1
+      for bytes in [flipped, [], Array(whole.dropLast())] {
+        try SmallArchive.write(bytes, to: "\(path)/seal")
+        let source = try DirectoryObjectSource(path)
+        try? removeFile(copy)
+        do throws(ArchiveError) {
+          _ = try ArchiveRepair.run(source, from: [], to: copy)
+          Issue.record("it was repaired without a seal")
+        } catch {
+          #expect(error.code == .missing)
+          #expect(error.remedy.contains("pol seal"))
+        }
+        let kept = try ArchiveSalvage.run(source, to: copy, access: access(isEncrypted))
+        #expect(kept.sealDamage != nil)
+        #expect(kept.checkpoints == kept.foundCheckpoints)
+        #expect(try !DirectoryListing.names(copy).contains("seal"))
+        do {
+          let writer = try ArchiveWriter.open(at: copy, options: options(isEncrypted))
+          _ = try writer.seal(with: key)
+        }
+        #expect(try SmallArchive.bytes("\(copy)/seal") == whole)
+      }
+    }
+  }
+
   @Test("a damaged record that whole ones follow", arguments: [false, true])
   func record(isEncrypted: Bool) throws {
     try withArchive(isEncrypted) { path, copy in

@@ -297,6 +297,14 @@ import Testing
     }
   }
 
+  @Test("training does not go on in a folder of segments") func notOpened() throws {
+    try withSmall { path, place in
+      _ = try ArchivePull.pull(DirectoryObjectSource(path), select([0]), to: place)
+      let error = refusal { _ = try ArchiveWriter.open(at: place) }
+      #expect(error?.message.contains("segments of a sealed archive") == true)
+    }
+  }
+
   @Test("nothing is listed before it is on the disk: a list that is behind costs a fetch, no more")
   func killed() throws {
     try withSmall { path, place in

@@ -182,6 +182,24 @@ internal import Testing
     }
   }
 
+  @Test("a copy that is another archive is named") func foreignCopy() throws {
+    try withVectorArchive("minimal") { path in
+      try FileManager.default.removeItem(atPath: "\(path)/settings.json")
+      let rich = try TestVectors.path("archive/valid/rich.pol")
+      let report = try ArchiveRepair.run(
+        DirectoryObjectSource(path), from: [DirectoryObjectSource(rich)], to: path + ".new")
+      let warning = try #require(report.warnings.first)
+      #expect(report.warnings.count == 1)
+      #expect(warning.contains("rich.pol is another archive"))
+      let other = try ArchiveReader.seal(in: DirectoryObjectSource(rich))
+      #expect(warning.contains(other.archiveID.short))
+      let same = try DirectoryObjectSource(try TestVectors.path("archive/valid/minimal.pol"))
+      let whole = try ArchiveRepair.run(
+        DirectoryObjectSource(path), from: [same], to: path + ".whole")
+      #expect(whole.warnings == [])
+    }
+  }
+
   @Test(
     "of an archive without a seal the first whole checkpoints are kept",
     arguments: ["minimal", "delta", "rich", "encrypted"], 1...8)

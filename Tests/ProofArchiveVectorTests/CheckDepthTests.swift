@@ -66,6 +66,37 @@ private func flip(_ path: String, _ offset: Int) throws {
     }
   }
 
+  @Test("no copy is asked for where the file follows from others")
+  func computed() throws {
+    try withVectorArchive("minimal") { path in
+      for file in ["norms", "records.index", "objects", "packs/00000000.index"] {
+        try flip("\(path)/\(file)", -1)
+        let findings = try ArchiveChecker.check(path, depth: .publicBytes).findings
+        #expect(!findings.isEmpty, "\(file)")
+        for finding in findings {
+          #expect(finding.error.remedy.contains("--salvage"), "\(file): \(finding.error)")
+          #expect(!finding.error.remedy.contains("--from"), "\(file): \(finding.error)")
+        }
+        try flip("\(path)/\(file)", -1)
+      }
+      // Then the records that norms are computed from are damaged too.
+      try flip("\(path)/norms", -1)
+      try flip("\(path)/records", -1)
+      let findings = try ArchiveChecker.check(path, depth: .publicBytes).findings
+      #expect(findings.allSatisfy { $0.error.remedy.contains("--from COPY") })
+    }
+  }
+
+  @Test("a folder that is no archive is no damaged one")
+  func noArchive() throws {
+    try withTemporaryDirectory { path in
+      try Data([1]).write(to: URL(fileURLWithPath: "\(path)/notes.txt"))
+      let findings = try ArchiveChecker.check(path).findings
+      #expect(findings.map(\.error.code) == [.missing])
+      #expect(findings.first?.error.remedy.hasPrefix("check the path") == true)
+    }
+  }
+
   @Test("a frame of records that is damaged is named, and those after it are read")
   func records() throws {
     try withVectorArchive("rich") { path in

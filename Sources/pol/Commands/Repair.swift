@@ -11,7 +11,8 @@ struct Repair: ParsableCommand {
       Nothing is changed or removed in any copy: what is whole is written to a new folder. Of a \
       sealed archive every file is compared with the seal; one that no copy has whole is put \
       together from the parts that are. Of an archive without a seal the checkpoints are kept that \
-      the best copy has whole. --salvage goes without a second copy and says what is lost. \
+      the best copy has whole. --salvage goes without a second copy and says what is lost; an \
+      archive whose seal is damaged is then kept as one without a seal. \
       Exit status 0 when nothing is lost, 1 when something is.
 
       Examples:
@@ -86,11 +87,13 @@ struct Repair: ParsableCommand {
     }
   }
 
-  /// Whether no copy has a seal. One that does not answer now may be of use for its other files.
+  /// Whether no copy has a seal, or the only one a damaged seal. One that does not answer now may be of use for its other files.
   private func isUnsealed(
     _ source: any ObjectSource, _ copies: [any ObjectSource]
   ) throws -> Bool {
-    guard try source.byteCount(of: ArchiveFiles.seal) == nil else { return false }
+    guard try source.byteCount(of: ArchiveFiles.seal) == nil else {
+      return try salvage && ArchiveSalvage.sealDamage(of: source) != nil
+    }
     return copies.allSatisfy { (try? $0.byteCount(of: ArchiveFiles.seal)) ?? nil == nil }
   }
 
@@ -200,8 +203,17 @@ struct Repair: ParsableCommand {
   // MARK: - An archive without a seal
 
   private func show(_ kept: ArchiveSalvage, _ output: Output) -> Int32 {
-    for warning in kept.warnings { output.talk("warning: \(warning)") }
     let lost = kept.foundCheckpoints - kept.checkpoints
+    let isAllKept = lost == 0 && kept.tail == nil
+    var warnings = kept.warnings
+    if let damage = kept.sealDamage {
+      let seal = "the seal was damaged (\(printable(damage, limit: 400))) and not copied: "
+      warnings.append(
+        seal + "the result is not sealed; the prover seals it with "
+          + "`pol seal \(printable(out, limit: 1000)) --key KEY`"
+          + (isAllKept ? ", which gives the same seal if nothing else was lost" : ""))
+    }
+    for warning in warnings { output.talk("warning: \(warning)") }
     var rows = [
       ("damaged", printable(damaged, limit: 1000)), ("made", printable(out, limit: 1000)),
       ("taken from", printable(kept.location, limit: 1000)),
@@ -215,17 +227,24 @@ struct Repair: ParsableCommand {
         ("because", printable("\(reason.code) at \(reason.place): \(reason.message)", limit: 1000)))
     }
     if let tail = kept.tail { rows.append(("lost", tail)) }
-    rows.append(("next", "go on with the training, or sign what is there with `pol seal`"))
+    if kept.sealDamage != nil { rows.append(("lost", "the seal")) }
+    rows.append(
+      (
+        "next",
+        kept.sealDamage == nil
+          ? "go on with the training, or sign what is there with `pol seal`"
+          : "`pol seal \(printable(out, limit: 1000)) --key KEY`, with the prover's key"
+      ))
     output.rows(rows)
     var members: [(String, JSONValue)] = [
       ("out", .string(out)), ("checkpoints", .int(kept.checkpoints)),
       ("foundCheckpoints", .int(kept.foundCheckpoints)), ("step", .int(kept.lastStep)),
       ("takenFrom", .string(kept.location)),
-      ("warnings", .array(kept.warnings.map { .string($0) })),
+      ("warnings", .array(warnings.map { .string($0) })),
     ]
     if let reason = kept.reason { members.append(("reason", .string("\(reason)"))) }
     if let tail = kept.tail { members.append(("tail", .string(tail))) }
     output.document("pol-salvage/1", members)
-    return lost == 0 && kept.tail == nil ? 0 : 1
+    return isAllKept && kept.sealDamage == nil ? 0 : 1
   }
 }

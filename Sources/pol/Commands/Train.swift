@@ -142,7 +142,7 @@ struct Train: ParsableCommand {
   private static let lastAttempts = 60
 }
 
-/// Whether a recorded run stands in the folder, sealed or not.
+/// Whether a recorded run stands in the folder, sealed or not, or segments of one.
 func isArchive(_ path: String) throws -> Bool {
   var status = stat()
   guard stat(path, &status) == 0 else {
@@ -153,5 +153,7 @@ func isArchive(_ path: String) throws -> Bool {
     }
     return false
   }
-  return access("\(path)/\(ArchiveFiles.records)", F_OK) == 0
+  return [ArchiveFiles.records, PartialArchive.fileName].contains {
+    access("\(path)/\($0)", F_OK) == 0
+  }
 }
