@@ -44,11 +44,14 @@ package struct CheckpointFileError: Error, Sendable, CustomStringConvertible {
       }
     self.init(
       code, at: "\(place), byte \(offset + error.offset)", error.reason,
-      remedy: CheckpointFileError.again)
+      remedy: error.kind == .unsupported
+        ? CheckpointFileError.otherwise : CheckpointFileError.again)
   }
 
   /// What helps against bytes that break their format.
   static let again = "check that this is the right file, or write it again"
+  /// What helps where a format is kept and says what is not read.
+  static let otherwise = "save it in another form: spec/conversion.md says which are read"
 
   package var description: String { "\(code) at \(place): \(message); \(remedy)" }
 }

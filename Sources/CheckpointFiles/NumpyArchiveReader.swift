@@ -29,9 +29,10 @@ enum NumpyArchiveReader {
     _ member: ZipMember, in file: RandomAccessFile, left: inout Int
   ) throws(CheckpointFileError) -> FoundTensor {
     let title = String(member.name.dropLast(4))
+    let place = "\(file.place), array \"\(printable(title, limit: 60))\""
     guard member.isDeflated else {
       try member.checkStored(file)
-      let header = try NumpyHeader.read(file, in: member.stored)
+      let header = try NumpyHeader.read(file, in: member.stored, place: place)
       let start = member.stored.lowerBound + header.byteCount
       guard header.isFortranOrder, header.shape.count > 1 else {
         return FoundTensor(
@@ -52,7 +53,7 @@ enum NumpyArchiveReader {
     }
     left -= member.byteCount
     let scratch = try member.inflated(file)
-    let header = try NumpyHeader.read(scratch, in: 0..<scratch.byteCount)
+    let header = try NumpyHeader.read(scratch, in: 0..<scratch.byteCount, place: place)
     guard !header.isFortranOrder || header.shape.count <= 1 else {
       throw CheckpointFileError(
         .unsupported, at: file.place,

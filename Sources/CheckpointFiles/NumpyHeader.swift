@@ -18,14 +18,16 @@ struct NumpyHeader {
   static func isNumpy(_ bytes: some Collection<UInt8>) -> Bool { bytes.starts(with: magic) }
 
   /// The head at the start of `range`, whose bytes are then exactly the array's.
+  ///
+  /// - Parameter place: For messages: the file, and which of its arrays.
   static func read(
-    _ file: RandomAccessFile, in range: Range<Int>
+    _ file: RandomAccessFile, in range: Range<Int>, place: String
   ) throws(CheckpointFileError) -> NumpyHeader {
     let end = min(range.upperBound, range.lowerBound + prefixByteCount + textLimit)
     let bytes = try storing { () throws(StorageError) in
       try file.bytes(range.lowerBound..<end)
     }
-    return try parsing(file.place, offset: range.lowerBound) { () throws(ParsingError) in
+    return try parsing(place, offset: range.lowerBound) { () throws(ParsingError) in
       let header = try NumpyHeader(parsing: bytes)
       guard
         let spec = TensorSpec(name: "array", role: .weight, type: header.type, shape: header.shape),

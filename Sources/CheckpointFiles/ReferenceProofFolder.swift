@@ -67,7 +67,7 @@ struct ReferenceProofFolder: Sendable {
   private func indices(
     _ file: RandomAccessFile, name: String
   ) throws(CheckpointFileError) -> ReadFile {
-    let header = try NumpyHeader.read(file, in: 0..<file.byteCount)
+    let header = try NumpyHeader.read(file, in: 0..<file.byteCount, place: file.place)
     guard !header.isFortranOrder || header.shape.count <= 1 else {
       throw CheckpointFileError(
         .unsupported, at: file.place, "the indices are in Fortran order",

@@ -4,16 +4,15 @@ internal import ProofPrimitives
 ///
 /// Chunks with one digest at one place are equal and not fetched. Of the others both sides are read, a few
 /// MiB at a time, each chunk checked against its record. Norms are float64, over the difference of the
-/// elements; 64-bit integers are rounded first.
+/// elements; integers are subtracted exactly before that.
 package struct CheckpointDifference: Sendable {
   package struct TensorChange: Sendable {
     package let spec: TensorSpec
     /// Chunks of the second checkpoint with bytes of the tensor, and those with another digest.
     package internal(set) var chunkCount = 0
     package internal(set) var changedChunkCount = 0
-    /// Nil for element types that no number type here holds.
-    package internal(set) var l2: Double?
-    package internal(set) var linf: Double?
+    package internal(set) var l2 = 0.0
+    package internal(set) var linf = 0.0
     package internal(set) var isIdentical = true
   }
 
@@ -139,7 +138,7 @@ package struct CheckpointDifference: Sendable {
     _ change: inout TensorChange
   ) throws(ArchiveError) {
     let type = change.spec.type
-    let read = TensorStatistics.reader(type)
+    let distance = CheckpointDifference.distance(type)
     var sums = DifferenceSums()
     var left: [UInt8] = []
     var right: [UInt8] = []
@@ -148,18 +147,41 @@ package struct CheckpointDifference: Sendable {
       right = try bytes(new, b, run)
       guard left != right else { continue }
       change.isIdentical = false
-      guard let read else { continue }
       left.withUnsafeBytes { before in
         right.withUnsafeBytes { after in
           for offset in stride(from: 0, to: before.count, by: type.byteCount) {
-            sums.add(read(after, offset) - read(before, offset))
+            sums.add(distance(before, after, offset))
           }
         }
       }
     }
-    guard read != nil else { return }
     change.l2 = sums.isNaN ? .nan : sums.squares.squareRoot()
     change.linf = sums.isNaN ? .nan : sums.largest
+  }
+
+  private typealias Distance = (
+    _ before: UnsafeRawBufferPointer, _ after: UnsafeRawBufferPointer, _ offset: Int
+  ) -> Double
+
+  /// How far the elements at a byte offset are apart, without a sign for integers. Neighbours among
+  /// 64-bit integers are one number as float64, so that these are subtracted as they are.
+  private static func distance(_ type: ElementType) -> Distance {
+    switch type {
+    case .i64: return integerDistance(Int64.self)
+    case .u64: return integerDistance(UInt64.self)
+    default:
+      let read = TensorStatistics.reader(type)
+      return { before, after, offset in read(after, offset) - read(before, offset) }
+    }
+  }
+
+  private static func integerDistance<T: FixedWidthInteger>(_ type: T.Type) -> Distance {
+    { before, after, offset in
+      let old = T(littleEndian: before.loadUnaligned(fromByteOffset: offset, as: T.self))
+      let new = T(littleEndian: after.loadUnaligned(fromByteOffset: offset, as: T.self))
+      // The larger one less the smaller one always fits the unsigned type, without a carry.
+      return Double(T.Magnitude(truncatingIfNeeded: max(old, new) &- min(old, new)))
+    }
   }
 
   private struct DifferenceSums {

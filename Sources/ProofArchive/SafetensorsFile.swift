@@ -84,11 +84,13 @@ package enum SafetensorsFile {
         "tensor name \"\(name)\" is empty, longer than \(TensorSpec.nameLimit) bytes or holds a "
           + "control character", at: 8)
     }
-    guard let typeName = member.value["dtype"]?.stringValue,
-      let type = ElementType(name: typeName)
-    else {
+    guard let typeName = member.value["dtype"]?.stringValue else {
+      throw ParsingError("tensor \"\(name)\" names no element type", at: 8)
+    }
+    guard let type = ElementType(name: typeName) else {
       throw ParsingError(
-        "tensor \"\(name)\" has an element type that is not known", at: 8, kind: .unsupported)
+        "tensor \"\(name)\" has the element type \"\(printable(typeName, limit: 40))\": complex "
+          + "numbers and unknown types are not recorded", at: 8, kind: .unsupported)
     }
     let shape = member.value["shape"]?.arrayValue?.map(\.countValue)
     let offsets = member.value["data_offsets"]?.arrayValue?.map(\.countValue)

@@ -10,9 +10,8 @@ package struct TensorStatistics: Equatable, Sendable {
   /// The l2 norm.
   package private(set) var norm = 0.0
 
-  /// Nil for the element types of 8-bit floats, which no number type here holds.
-  package init?(_ tensor: Tensor) {
-    guard let read = TensorStatistics.reader(tensor.spec.type) else { return nil }
+  package init(_ tensor: Tensor) {
+    let read = TensorStatistics.reader(tensor.spec.type)
     let width = tensor.spec.type.byteCount
     var sum = 0.0
     var squares = 0.0
@@ -43,7 +42,8 @@ package struct TensorStatistics: Equatable, Sendable {
     { Double(T(littleEndian: $0.loadUnaligned(fromByteOffset: $1, as: T.self))) }
   }
 
-  static func reader(_ type: ElementType) -> Reader? {
+  /// The value of the element at a byte offset; 64-bit integers are rounded.
+  static func reader(_ type: ElementType) -> Reader {
     func bits<T: FixedWidthInteger>(
       _ bytes: UnsafeRawBufferPointer, _ offset: Int, _ type: T.Type
     ) -> T {
@@ -62,7 +62,18 @@ package struct TensorStatistics: Equatable, Sendable {
     case .bf16: return { Double(Float(bitPattern: UInt32(bits($0, $1, UInt16.self)) << 16)) }
     case .f32: return { Double(Float(bitPattern: bits($0, $1, UInt32.self))) }
     case .f64: return { Double(bitPattern: bits($0, $1, UInt64.self)) }
-    case .f8e5m2, .f8e4m3: return nil
+    // The upper byte of a Float16.
+    case .f8e5m2: return { Double(Float16(bitPattern: UInt16(bits($0, $1, UInt8.self)) << 8)) }
+    case .f8e4m3: return { float8e4m3(bits($0, $1, UInt8.self)) }
     }
+  }
+
+  /// E4M3FN: bias 7, no infinities, and NaN where all bits but the sign are set
+  /// (Micikevicius et al., FP8 Formats for Deep Learning, 2022).
+  private static func float8e4m3(_ byte: UInt8) -> Double {
+    let magnitude = UInt16(byte & 0x7f)
+    guard magnitude != 0x7f else { return .nan }
+    // In the place of a Float16's exponent and fraction, whose bias of 15 makes it 2^8 too small.
+    return Double(Float16(bitPattern: UInt16(byte & 0x80) << 8 | magnitude << 7)) * 256
   }
 }

@@ -60,7 +60,7 @@ import Testing
       let norms = try reader.checkpoint(3).norms
       #expect(found.tensors[0].linf == Double(bitPattern: norms.linf))
       let l2 = Double(bitPattern: norms.l2)
-      #expect(abs((found.tensors[0].l2 ?? 0) - l2) <= 1e-9 * l2)
+      #expect(abs(found.tensors[0].l2 - l2) <= 1e-9 * l2)
       #expect(found.tensors[1].l2 == 0)
       #expect(found.tensors[3].linf == 1)
       #expect(found.onlyInSecond.isEmpty)

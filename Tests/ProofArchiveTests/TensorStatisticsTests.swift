@@ -5,7 +5,7 @@ import Testing
 @Suite("Statistics of a tensor") struct TensorStatisticsTests {
   private func statistics(
     _ type: ElementType, _ bytes: [UInt8]
-  ) throws -> TensorStatistics? {
+  ) throws -> TensorStatistics {
     TensorStatistics(
       try SmallArchive.tensor("t", .weight, type, [bytes.count / type.byteCount], bytes))
   }
@@ -23,22 +23,36 @@ import Testing
     ])
   func types(type: ElementType, bytes: [UInt8], low: Double, high: Double) throws {
     let found = try statistics(type, bytes)
-    #expect(found?.minimum == low)
-    #expect(found?.maximum == high)
-    #expect(found?.notANumberCount == 0)
+    #expect(found.minimum == low)
+    #expect(found.maximum == high)
+    #expect(found.notANumberCount == 0)
   }
 
   @Test("NaN is counted and left out") func notANumber() throws {
     let found = try statistics(.f32, [0, 0, 0xc0, 0x7f, 0, 0, 0x40, 0x40, 0, 0, 0x80, 0xc0])
-    #expect(found?.notANumberCount == 1)
-    #expect(found?.count == 3)
-    #expect(found?.mean == -0.5)
-    #expect(found?.norm == 5)
-    #expect(found?.minimum == -4)
+    #expect(found.notANumberCount == 1)
+    #expect(found.count == 3)
+    #expect(found.mean == -0.5)
+    #expect(found.norm == 5)
+    #expect(found.minimum == -4)
   }
 
   @Test("no elements, no numbers") func empty() throws {
-    #expect(try statistics(.f32, [])?.count == 0)
-    #expect(try statistics(.f8e4m3, [1]) == nil)
+    #expect(try statistics(.f32, []).count == 0)
+  }
+
+  @Test("eight-bit floats: the smallest, one, the largest, NaN and infinity") func eightBits()
+    throws
+  {
+    let e4m3 = try statistics(.f8e4m3, [0x01, 0x38, 0x7e, 0xfe, 0x7f, 0xff])
+    #expect(e4m3.notANumberCount == 2)
+    #expect(e4m3.infiniteCount == 0)
+    #expect(e4m3.minimum == -448 && e4m3.maximum == 448)
+    #expect(e4m3.mean == (1 + 1.0 / 512) / 4)
+    let e5m2 = try statistics(.f8e5m2, [0x01, 0x3c, 0x7b, 0xfb, 0x7d])
+    #expect(e5m2.notANumberCount == 1)
+    #expect(e5m2.minimum == -57344 && e5m2.maximum == 57344)
+    #expect(e5m2.mean == (1 + 1.0 / 65536) / 4)
+    #expect(try statistics(.f8e5m2, [0x7c, 0xfc]).infiniteCount == 2)
   }
 }

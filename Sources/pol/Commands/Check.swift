@@ -39,6 +39,11 @@ struct Check: ParsableCommand {
   /// One damaged file may cost every checkpoint; a person reads the first few.
   private static let shownLimit = 12
 
+  /// Beside the longest name, in 79 columns.
+  private static func lines(_ text: String) -> [String] {
+    wrapped(text, width: 64, keepsCommands: true)
+  }
+
   func validate() throws {
     guard [quick, `public`, subset != nil].count(where: { $0 }) <= 1 else {
       throw ValidationError("give one of --quick, --subset and --public")
@@ -87,9 +92,14 @@ struct Check: ParsableCommand {
       for finding in report.findings.prefix(Check.shownLimit) {
         let error = finding.error
         output.line("\(error.code) at \(printable(error.place, limit: 1000))")
-        output.line("  what         \(printable(error.message, limit: 400))")
-        output.line("  consequence  \(finding.consequence)")
-        output.line("  next         \(error.remedy)")
+        for (name, text) in [
+          ("what", printable(error.message, limit: 400)), ("consequence", finding.consequence),
+          ("next", error.remedy),
+        ] {
+          for (position, line) in Check.lines(text).enumerated() {
+            output.line("  " + (position == 0 ? name : "").column(13) + line)
+          }
+        }
       }
       let count = report.findings.count
       if count > Check.shownLimit {
@@ -114,8 +124,16 @@ struct Check: ParsableCommand {
           ("rest", "`pol pull SOURCE \(printable(archive, limit: 1000))` fetches it"),
         ]
       }
-      if let sample = report.sample { rows.append(("sample", text(sample, report))) }
-      for omission in report.omissions { rows.append(("not read", omission)) }
+      if let sample = report.sample {
+        for (position, line) in Check.lines(text(sample, report)).enumerated() {
+          rows.append((position == 0 ? "sample" : "", line))
+        }
+      }
+      for omission in report.omissions {
+        for (position, line) in Check.lines(omission).enumerated() {
+          rows.append((position == 0 ? "not read" : "", line))
+        }
+      }
       rows.append(("result", result(report)))
       output.rows(rows)
       output.document("pol-check/1", members(report))

@@ -39,6 +39,7 @@ struct Export: ParsableCommand {
 
   func validate() throws {
     if record != nil, step != nil { throw ValidationError("give --record or --step") }
+    guard step ?? 0 >= 0 else { throw ValidationError("--step is 0 or more") }
     if bytes != nil, tensor == nil { throw ValidationError("--bytes is for --tensor") }
     if tensor != nil, optimizer || !target.isPlain {
       throw ValidationError(
@@ -78,7 +79,7 @@ struct Export: ParsableCommand {
         let number = try checkpointNumber(reader, record: record, step: step)
         return (reader, number, try reader.source(number))
       }
-      let exported = reader.index.rows[number].step
+      let exported = reader.index.rows[number].step + reader.stepOffset
       // Loaders of the Transformers library want `format`.
       let files = try target.write(
         state, roles: roles,

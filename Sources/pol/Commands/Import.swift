@@ -15,7 +15,8 @@ struct Import: ParsableCommand {
       the same files back, byte for byte.
 
       Nothing is known of the training between imported checkpoints, and the archive says so: it \
-      stores and compares models, and proves no learning.
+      stores and compares models, and proves no learning. Without --key it can be measured, checked \
+      and exported, but never sealed or published: its key is a random one that nobody keeps.
 
       Example:
         pol import step10.safetensors step20.safetensors --archive run.pol --key key.pem
@@ -27,7 +28,8 @@ struct Import: ParsableCommand {
   var archive: String
   @Option(
     help: ArgumentHelp(
-      "Private key to seal with; without it the archive stays open.", valueName: "file"))
+      "Private key to seal with; without it the archive can never be sealed or published.",
+      valueName: "file"))
   var key: String?
   @OptionGroup var recording: RecordingOptions
   @OptionGroup var reporting: Reporting
@@ -45,6 +47,8 @@ struct Import: ParsableCommand {
     try reporting.run { output in
       let series = try CheckpointSeries(checkpoints)
       for note in series.notes { output.hint(note) }
+      try checkVacant()
+      try readHeads(series)
       let signingKey = try key.map { try loadSigningKey($0) } ?? SigningKey.generate()
       let steps = (series.items.last?.step ?? 0) - (series.items.first?.step ?? 0)
       let run = try prepareRun(
@@ -54,22 +58,35 @@ struct Import: ParsableCommand {
           every: max(1, min(steps, 1 << 30)), algorithm: RunDescription.importAlgorithm,
           steps: steps, passes: 0),
         points: [], options: recording.options(isNew: true, output))
-      let byteCount = try append(series, to: run.writer, output)
-      try run.writer.sync()
+      let byteCount: Int
+      do {
+        byteCount = try append(series, to: run.writer, output)
+        try run.writer.sync()
+      } catch {
+        throw unfinished(CommandFailure(error))
+      }
       let seal = try key.map { _ in try sealRun(run, key: signingKey) }
+      let count = series.items.count
       var rows = [
-        ("imported", "\(series.items.count) checkpoints, \(byteText(byteCount)) of tensors"),
+        (
+          "imported",
+          "\(count) checkpoint\(count == 1 ? "" : "s"), \(byteText(byteCount)) of tensors"
+        ),
         ("archive", printable(archive)), ("archive root", run.writer.root.hex),
       ]
       if let seal { rows.append(("seal digest", seal.digest.hex)) }
       output.rows(rows)
       var members: [(String, JSONValue)] = [
         ("archive", .string(archive)), ("archiveRoot", .string(run.writer.root.hex)),
-        ("checkpoints", .int(series.items.count)), ("bytes", .int(byteCount)),
+        ("checkpoints", .int(count)), ("bytes", .int(byteCount)),
       ]
       if let seal { members.append(("sealDigest", .string(seal.digest.hex))) }
       output.document("pol-import/1", members)
-      if seal == nil { output.hint("the archive is not sealed: give --key to sign it") }
+      if seal == nil {
+        output.hint(
+          "this archive can be measured, checked and exported, but never sealed or published: import "
+            + "again with --key for that")
+      }
       return 0
     }
   }
@@ -82,8 +99,41 @@ struct Import: ParsableCommand {
         .array(
           series.items.map { .string(printable(String($0.path.split(separator: "/").last ?? ""))) })
       ),
-      ("steps", .int(steps)),
+      ("firstStep", .int(series.items.first?.step ?? 0)), ("steps", .int(steps)),
     ]).encoded
+  }
+
+  private func checkVacant() throws {
+    do {
+      try ArchiveWriter.checkVacant(archive)
+    } catch {
+      let failure = CommandFailure(error as any Error)
+      throw CommandFailure(
+        code: failure.code, place: failure.place, message: failure.message,
+        remedy:
+          "choose another folder, or remove this one if it is what an import that failed left: an "
+          + "import begins anew")
+    }
+  }
+
+  /// Opens every checkpoint once before anything is made, so that a file which cannot be read leaves
+  /// no folder behind. None stays open: there may be more of them than file descriptors.
+  private func readHeads(_ series: CheckpointSeries) throws {
+    let progress = ProgressBar("reading heads")
+    defer { progress.finish() }
+    for (position, item) in series.items.enumerated() {
+      progress.show(Double(position) / Double(series.items.count), printable(item.path))
+      _ = try series.open(position)
+    }
+  }
+
+  /// Nothing is deleted: whose the folder's bytes are is for its owner to say.
+  private func unfinished(_ failure: CommandFailure) -> CommandFailure {
+    let folder = printable(archive, limit: 1000)
+    return CommandFailure(
+      code: failure.code, place: failure.place, message: failure.message,
+      remedy: (failure.remedy.isEmpty ? "" : "\(failure.remedy); ")
+        + "remove \(folder), which holds a part of this import, before the next try")
   }
 
   /// Returns bytes of tensors read.

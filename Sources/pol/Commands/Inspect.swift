@@ -104,8 +104,11 @@ func checkpointNumber(_ reader: ArchiveReader, record: Int?, step: Int?) throws 
     throw refusal("there is no checkpoint yet", "train first: `pol train`")
   }
   if let step {
-    guard let found = rows.indices.dropFirst().first(where: { rows[$0].step == step }) else {
-      let near = rows.dropFirst().map(\.step).min { abs($0 - step) < abs($1 - step) } ?? 0
+    let offset = reader.stepOffset
+    guard let found = rows.indices.dropFirst().first(where: { rows[$0].step + offset == step })
+    else {
+      let near =
+        rows.dropFirst().map { $0.step + offset }.min { abs($0 - step) < abs($1 - step) } ?? 0
       throw refusal("no checkpoint stands at step \(step)", "the nearest one is at step \(near)")
     }
     return found

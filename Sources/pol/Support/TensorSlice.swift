@@ -20,7 +20,7 @@ struct TensorSlice {
     let byteCount = source.specs[position].byteCount
     range = bytes ?? 0..<byteCount
     self.number = number
-    step = reader.index.rows[number].step
+    step = reader.index.rows[number].step + reader.stepOffset
     guard range.upperBound <= byteCount else {
       throw CommandFailure(
         code: "missing", place: "record \(number)",

@@ -8,10 +8,12 @@ struct ArchiveView {
   private let reader: ArchiveReader
   private let name: String
   private let summary: ArchiveSummary
+  private let stepOffset: Int
 
   init(_ reader: ArchiveReader, name: String) throws {
     self.reader = reader
     self.name = name
+    stepOffset = reader.stepOffset
     let progress = ProgressBar("reading records")
     defer { progress.finish() }
     summary = try ArchiveSummary(reader) { progress.show($0) }
@@ -34,7 +36,7 @@ struct ArchiveView {
 
   func show(_ output: Output) {
     output.rows(identity + content)
-    for line in wrapped("settings", String(decoding: reader.settings, as: UTF8.self)) {
+    for line in cut("settings", String(decoding: reader.settings, as: UTF8.self)) {
       output.line(line)
     }
     let losses = summary.segments.map { Double($0.loss) }
@@ -74,7 +76,9 @@ struct ArchiveView {
   }
 
   private var content: [(name: String, value: String)] {
-    let total = description.map { " of \($0.steps)" } ?? ""
+    let total =
+      (description.map { " of \($0.steps)" } ?? "")
+      + (stepOffset == 0 ? "" : ", from step \(stepOffset) on")
     var rows: [(name: String, value: String)] = [
       ("algorithm", description.map { printable($0.algorithm) } ?? "unknown"),
       ("steps", "\(steps)\(total)"),
@@ -93,7 +97,11 @@ struct ArchiveView {
       ),
       ("chunks", "\(summary.namedChunks) named, \(summary.distinctChunks) distinct"),
     ]
-    rows += summary.gaps.prefix(ArchiveView.gapsShown).map { ("gap", text($0)) }
+    for gap in summary.gaps.prefix(ArchiveView.gapsShown) {
+      for (position, line) in wrapped(text(gap), width: ArchiveView.valueWidth).enumerated() {
+        rows.append((position == 0 ? "gap" : "", line))
+      }
+    }
     if summary.gaps.count > ArchiveView.gapsShown {
       rows.append(("gaps", "\(summary.gaps.count) in all"))
     }
@@ -104,11 +112,13 @@ struct ArchiveView {
   }
 
   private static let gapsShown = 8
+  /// Beside the longest name, in 79 columns.
+  private static let valueWidth = 64
 
   private func text(_ item: ArchiveSummary.MarkedGap) -> String {
     let lost = item.gap.lostSteps == 0 ? "no step lost" : "\(item.gap.lostSteps) steps lost"
-    return "steps \(item.steps.lowerBound) to \(item.steps.upperBound), \(lost): "
-      + printable(item.gap.cause)
+    return "steps \(item.steps.lowerBound + stepOffset) to "
+      + "\(item.steps.upperBound + stepOffset), \(lost): \(printable(item.gap.cause))"
   }
 
   private var members: [(String, JSONValue)] {
@@ -129,7 +139,8 @@ struct ArchiveView {
         .array(
           summary.gaps.map {
             .object([
-              .init("from", .int($0.steps.lowerBound)), .init("to", .int($0.steps.upperBound)),
+              .init("from", .int($0.steps.lowerBound + stepOffset)),
+              .init("to", .int($0.steps.upperBound + stepOffset)),
               .init("lostSteps", .int($0.gap.lostSteps)), .init("cause", .string($0.gap.cause)),
             ])
           })
@@ -138,7 +149,9 @@ struct ArchiveView {
         "losses",
         .array(
           summary.segments.map {
-            .object([.init("step", .int($0.endStep)), .init("loss", .double(Double($0.loss)))])
+            .object([
+              .init("step", .int($0.endStep + stepOffset)), .init("loss", .double(Double($0.loss))),
+            ])
           })
       ),
     ]
@@ -159,8 +172,8 @@ struct ArchiveView {
   }
 
   /// Long text in lines of at most 79 characters, broken after commas where there are some.
-  private func wrapped(_ name: String, _ text: String) -> [String] {
-    let width = 64
+  private func cut(_ name: String, _ text: String) -> [String] {
+    let width = ArchiveView.valueWidth
     var rest = printable(text, limit: 640)[...]
     var lines: [String] = []
     while !rest.isEmpty {

@@ -5,8 +5,10 @@ import ProofPrimitives
 /// What each checkpoint of an archive costs.
 struct CostsView {
   private let costs: ArchiveCosts
+  private let stepOffset: Int
 
   init(_ reader: ArchiveReader) throws {
+    stepOffset = reader.stepOffset
     let progress = ProgressBar("reading headers")
     defer { progress.finish() }
     costs = try ArchiveCosts(reader) { progress.show($0) }
@@ -46,7 +48,7 @@ struct CostsView {
     for item in costs.checkpoints {
       output.line(
         CostsView.line(
-          "\(item.record)", "\(item.step)", byteText(item.rawByteCount),
+          "\(item.record)", "\(item.step + stepOffset)", byteText(item.rawByteCount),
           byteText(item.storedByteCount), byteText(item.indexByteCount),
           byteText(item.recordByteCount), "\(item.newFrameCount)", "\(item.knownChunkCount)",
           "\(item.deltas.count)", CostsView.ratio(item.rawByteCount, item.totalByteCount)))
@@ -90,7 +92,7 @@ struct CostsView {
   private var members: [(String, JSONValue)] {
     let checkpoints = costs.checkpoints.map { item in
       JSONValue.object([
-        .init("record", .int(item.record)), .init("step", .int(item.step)),
+        .init("record", .int(item.record)), .init("step", .int(item.step + stepOffset)),
         .init("rawBytes", .int(item.rawByteCount)), .init("chunks", .int(item.chunkCount)),
         .init("knownChunks", .int(item.knownChunkCount)),
         .init("deltas", .object(CostsView.members(item.deltas))),

@@ -10,7 +10,8 @@ struct DifferenceView {
     _ a: (reader: ArchiveReader, number: Int), _ b: (reader: ArchiveReader, number: Int)
   ) throws {
     func name(_ side: (reader: ArchiveReader, number: Int)) -> String {
-      "record \(side.number), step \(side.reader.index.rows[side.number].step)"
+      let step = side.reader.index.rows[side.number].step + side.reader.stepOffset
+      return "record \(side.number), step \(step)"
     }
     names = (name(a), name(b))
     let progress = ProgressBar("comparing")
@@ -48,23 +49,20 @@ struct DifferenceView {
       output.line(
         printable(tensor.spec.name, limit: 100).column(33) + " " + tensor.spec.role.name.column(10)
           + "\(tensor.changedChunkCount)/\(tensor.chunkCount)".rightColumn(11)
-          + (tensor.l2.map { brief($0) } ?? "-").rightColumn(12)
-          + (tensor.linf.map { brief($0) } ?? "-").rightColumn(12))
+          + brief(tensor.l2).rightColumn(12) + brief(tensor.linf).rightColumn(12))
     }
     output.document("pol-inspect-diff/1", members)
   }
 
   private var members: [(String, JSONValue)] {
     let tensors = difference.tensors.map { tensor in
-      var members: [JSONValue.Member] = [
+      JSONValue.object([
         .init("name", .string(tensor.spec.name)), .init("role", .string(tensor.spec.role.name)),
         .init("identical", .bool(tensor.isIdentical)),
         .init("chunks", .int(tensor.chunkCount)),
         .init("changedChunks", .int(tensor.changedChunkCount)),
-      ]
-      if let l2 = tensor.l2 { members.append(.init("l2", .double(l2))) }
-      if let linf = tensor.linf { members.append(.init("linf", .double(linf))) }
-      return JSONValue.object(members)
+        .init("l2", .double(tensor.l2)), .init("linf", .double(tensor.linf)),
+      ])
     }
     return [
       ("chunks", .int(difference.chunkCount)),

@@ -13,6 +13,8 @@ struct RecordView {
     record = try reader.checkpoint(number)
   }
 
+  private var step: Int { record.step + reader.stepOffset }
+
   private var norms: [(name: String, bits: UInt64)] {
     [
       ("l1", record.norms.l1), ("l2", record.norms.l2), ("linf", record.norms.linf),
@@ -24,7 +26,7 @@ struct RecordView {
     output.rows([
       ("record", "\(number) of \(reader.index.rows.count - 1)"),
       ("record hash", reader.index.rows[number].hash.hex),
-      ("step", "\(record.step), \(record.steps.count) known since the record before"),
+      ("step", "\(step), \(record.steps.count) known since the record before"),
       ("signature root", record.signatureRoot.hex),
       (
         "update",
@@ -96,7 +98,7 @@ struct RecordView {
     }
     return [
       ("record", .int(number)), ("hash", .string(reader.index.rows[number].hash.hex)),
-      ("step", .int(record.step)), ("signatureRoot", .string(record.signatureRoot.hex)),
+      ("step", .int(step)), ("signatureRoot", .string(record.signatureRoot.hex)),
       (
         "norms",
         .object(norms.map { .init($0.name, .double(Double(bitPattern: $0.bits))) })

@@ -22,7 +22,7 @@ struct TensorView {
 
   func show(_ output: Output) {
     let spec = tensor.spec
-    let step = reader.index.rows[number].step
+    let step = reader.index.rows[number].step + reader.stepOffset
     var rows: [(name: String, value: String)] = [
       ("tensor", printable(spec.name, limit: 512)), ("role", spec.role.name),
       ("type", spec.type.name), ("shape", "\(spec.shape)"), ("record", "\(number), step \(step)"),
@@ -33,19 +33,18 @@ struct TensorView {
       ("type", .string(spec.type.name)), ("shape", .array(spec.shape.map { .int($0) })),
       ("record", .int(number)), ("step", .int(step)), ("digest", .string(tensor.digest.hex)),
     ]
-    if let statistics = TensorStatistics(tensor) {
-      let numbers: [(String, Double)] = [
-        ("min", statistics.minimum), ("max", statistics.maximum), ("mean", statistics.mean),
-        ("norm", statistics.norm),
-      ]
-      rows += numbers.map { ($0.0, brief($0.1)) }
-      rows.append(("NaN", "\(statistics.notANumberCount) of \(statistics.count)"))
-      members += numbers.map { ($0.0, .double($0.1)) }
-      members += [
-        ("count", .int(statistics.count)), ("nanCount", .int(statistics.notANumberCount)),
-        ("infiniteCount", .int(statistics.infiniteCount)),
-      ]
-    }
+    let statistics = TensorStatistics(tensor)
+    let numbers: [(String, Double)] = [
+      ("min", statistics.minimum), ("max", statistics.maximum), ("mean", statistics.mean),
+      ("norm", statistics.norm),
+    ]
+    rows += numbers.map { ($0.0, brief($0.1)) }
+    rows.append(("NaN", "\(statistics.notANumberCount) of \(statistics.count)"))
+    members += numbers.map { ($0.0, .double($0.1)) }
+    members += [
+      ("count", .int(statistics.count)), ("nanCount", .int(statistics.notANumberCount)),
+      ("infiniteCount", .int(statistics.infiniteCount)),
+    ]
     output.rows(rows)
     output.document("pol-inspect-tensor/1", members)
   }
