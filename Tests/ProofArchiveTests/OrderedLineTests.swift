@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -12,6 +13,8 @@ private final class TestRoom: Sendable {
 /// What was taken, in order.
 private final class Taken: Sendable {
   let pieces = Mutex<[[Int]]>([])
+  /// Threads that take just now.
+  let takers = Atomic(0)
 }
 
 @Suite("Work made in any order and taken in its own") struct OrderedLineTests {
@@ -37,7 +40,10 @@ private final class Taken: Sendable {
             #expect(room.users.load(ordering: .sequentiallyConsistent) == 0)
             return room.piece.load(ordering: .sequentiallyConsistent)
           }
+          #expect(taken.takers.add(1, ordering: .sequentiallyConsistent).oldValue == 0)
+          usleep(100)
           taken.pieces.withLock { $0.append(pieces) }
+          #expect(taken.takers.subtract(1, ordering: .sequentiallyConsistent).newValue == 0)
           return failsAt.map { !pieces.contains($0) } ?? true
         })
     }

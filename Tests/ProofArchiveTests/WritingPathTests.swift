@@ -31,61 +31,6 @@ private final class OneFailure: Sendable {
   }
 }
 
-@Suite("Pieces that several threads make and one takes") struct OrderedLineTests {
-  private final class Room: Sendable {
-    let number = Mutex(0)
-  }
-
-  private final class Log: Sendable {
-    let taken = Mutex<[Int]>([])
-    let taking = Mutex(0)
-  }
-
-  /// - Parameter most: The take that reaches this many fails.
-  private func run(_ count: Int, most: Int = .max) -> (taken: [Int], together: Int) {
-    let log = Log()
-    let together = Mutex(0)
-    let line = OrderedLine(count, (0..<13).map { _ in Room() }, readyCount: 2)
-    performTogether(4, workers: 4) { _, _ in
-      line.work(
-        make: { number, room in
-          // Some take longer than others, so that they are not done in order.
-          usleep(UInt32(number * 7919 % 5) * 200)
-          room.number.withLock { $0 = number }
-        },
-        take: { rooms in
-          let at = log.taking.withLock { taking in
-            taking += 1
-            return taking
-          }
-          together.withLock { $0 = max($0, at) }
-          usleep(300)
-          let all = log.taken.withLock { taken in
-            taken += rooms.map { $0.number.withLock { $0 } }
-            return taken.count
-          }
-          log.taking.withLock { $0 -= 1 }
-          return all < most
-        })
-    }
-    return (log.taken.withLock { $0 }, together.withLock { $0 })
-  }
-
-  @Test("each is taken once, in order, by one thread at a time", arguments: [0, 1, 2, 13, 200])
-  func order(count: Int) {
-    let result = run(count)
-    #expect(result.taken == Array(0..<count))
-    #expect(result.together <= 1)
-  }
-
-  @Test("nothing is taken after a take that failed") func stops() {
-    let taken = run(200, most: 50).taken
-    #expect(taken == Array(0..<taken.count))
-    // One take has at most as many as there are rooms.
-    #expect((50..<50 + 13).contains(taken.count))
-  }
-}
-
 @Suite("What a failing write leaves (archive.md §5, §7)") struct FailingWriteTests {
   private static let key = EpochKey(secret: SmallArchive.digest(0x42))
 
@@ -116,7 +61,8 @@ private final class OneFailure: Sendable {
     }
   }
 
-  @Test("frames that were not written are not taken for stored ones", arguments: [0, 1] as [UInt16])
+  @Test(
+    "frames that were not written are not taken for stored ones", arguments: [0, 1] as [UInt16])
   func packs(suite: UInt16) throws {
     try withTemporaryDirectory { folder in
       #expect(mkdir("\(folder)/packs", 0o755) == 0)
