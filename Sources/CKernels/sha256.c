@@ -41,8 +41,8 @@ static const uint32_t round_constants[64] __attribute__((aligned(16))) = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-// The instructions hold the state as (a b e f) and (c d g h), which is how a lane keeps it between calls;
-// lanes begin and end in the standard's order.
+// The instructions hold the state as (a b e f) and (c d g h), which is how a lane keeps it from its
+// beginning on; only the digest is put into the standard's order.
 #define DEFINE_BLOCKS(name, WIDTH)                                                               \
   POL_SHA static void name(pol_sha256_lane *const *lanes, const uint8_t *const *bytes, size_t blocks) { \
     const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);             \

@@ -42,6 +42,7 @@ package final class SHA256Pair {
 
   private static func digest(_ lane: inout pol_sha256_lane) -> Digest {
     withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { out in
+      // 32 bytes always have an address; without one nothing may pass for a digest.
       guard let start = out.baseAddress else { fatalError("no memory for a digest") }
       pol_sha256_finish(&lane, start.assumingMemoryBound(to: UInt8.self))
       return Digest(loadingFrom: start)

@@ -168,7 +168,8 @@ package final class ArchiveRepair {
     return (seal, bytes)
   }
 
-  /// Whether what a damaged archive holds as its id does not speak against this one. A zeroed block names none.
+  /// Whether what a damaged archive holds as its id does not speak against this one. A zeroed block names
+  /// none.
   static func mayBe(_ ids: [[UInt8]?], _ id: Digest) -> Bool {
     let named = ids.compactMap { $0 }.filter { $0.count { $0 != 0 } >= 16 }
     return named.isEmpty || named.contains { isNear($0, id) }

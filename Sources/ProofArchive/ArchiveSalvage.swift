@@ -1,9 +1,9 @@
 package import ChunkStorage
 internal import ProofPrimitives
 
-/// What is whole of an archive without a seal, or with one that is damaged, made into a new one that training can go on in, or that
-/// can be sealed (`spec/repair.md`). The old one is only read, and so are other copies of it: the one that
-/// has the most checkpoints is taken. Nothing signed says which bytes are right, so parts of several copies
+/// What is whole of an archive without a seal, or with one that is damaged, made into a new one that
+/// training can go on in, or that can be sealed (`spec/repair.md`). The old one is only read, and so are
+/// other copies of it: the one that has the most checkpoints is taken. Nothing signed says which bytes are right, so parts of several copies
 /// are not put together.
 package struct ArchiveSalvage: Sendable {
   /// The copy that was taken.

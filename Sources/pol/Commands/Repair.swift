@@ -87,7 +87,8 @@ struct Repair: ParsableCommand {
     }
   }
 
-  /// Whether no copy has a seal, or the only one a damaged seal. One that does not answer now may be of use for its other files.
+  /// Whether no copy has a seal, or the only one a damaged seal. One that does not answer now may be of
+  /// use for its other files.
   private func isUnsealed(
     _ source: any ObjectSource, _ copies: [any ObjectSource]
   ) throws -> Bool {
