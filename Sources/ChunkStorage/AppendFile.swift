@@ -102,6 +102,18 @@ package final class AppendFile: Sendable {
     }
   }
 
+  /// Lets the disk begin to write what was appended from `offset` on, so that a later `sync` finds less to
+  /// wait for. Promises nothing, waits for nothing and cannot fail: whether the bytes last, `sync` says.
+  package func beginWriting(from offset: Int) {
+    state.withLock { state in
+      guard offset < state.byteCount else { return }
+      // An error stays with the file's pages: the next `fdatasync` on this descriptor reports it.
+      _ = sync_file_range(
+        state.file.raw, off_t(offset), off_t(state.byteCount - offset),
+        UInt32(SYNC_FILE_RANGE_WRITE))
+    }
+  }
+
   /// Cuts the file back. Lasts after the next `sync`.
   package func truncate(to byteCount: Int) throws(StorageError) {
     try use { state throws(StorageError) in

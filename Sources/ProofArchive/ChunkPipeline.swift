@@ -36,12 +36,13 @@ protocol ChunkMemory: AnyObject {
 ///
 /// Each thread encodes two chunks at a time, and when enough of them stand ready in order, whichever
 /// thread is free hands them over: what was just encoded is still in its processor's cache. Memory: 1 MiB
-/// for each two chunks of 256 KiB that are under way, which are at most `3 * workers + 1`.
+/// for each two chunks of 256 KiB that are under way, which are at most `2 * workers + 6`: enough to go
+/// on while one thread closes a pack.
 ///
 /// What is stored depends on the windows and not on the number of threads.
 final class ChunkPipeline {
   /// Equal chunks that are further apart are found before they are encoded.
-  private static let windowByteCount = 32 << 20
+  private static let windowByteCount = 128 << 20
   /// Four chunks are handed over at once: the system writes a mebibyte faster than its parts.
   private static let readyCount = 2
 
@@ -60,7 +61,7 @@ final class ChunkPipeline {
   /// - Parameter contentKey: Of an encrypted archive.
   init(chunkByteCount: Int, workers count: Int, archiveID: Digest, contentKey: ContentKey?) {
     workers = (0..<max(1, count)).map { _ in PipelineWorker(chunkByteCount, archiveID, contentKey) }
-    pairs = (0..<3 * workers.count + 1).map { _ in PipelinePair(chunkByteCount) }
+    pairs = (0..<2 * workers.count + 6).map { _ in PipelinePair(chunkByteCount) }
     windowCount = ChunkPipeline.windowByteCount / chunkByteCount / 2 * 2
   }
 

@@ -18,6 +18,10 @@ package final class PackWriter {
   private var file: AppendFile
   private var frames: [(storedID: Digest, byteCount: Int)]
   private var byteCount: Int
+  /// Up to where the disk was asked to write the open pack.
+  private var writingByteCount: Int
+  /// The disk writes while more is made, so that closing a pack has little to wait for.
+  private static let writingStep = 2 << 20
   /// What stands in the open pack, where nothing may stand twice.
   private var openIDs: Set<Digest>
   /// Places that are remembered, in each of two generations.
@@ -62,6 +66,7 @@ package final class PackWriter {
     openIDs = Set(frames.map(\.storedID))
     file = try PackWriter.open(folder, number, fault)
     byteCount = try file.byteCount
+    writingByteCount = byteCount
     for (position, frame) in frames.enumerated() {
       remember(frame.storedID, Envelope.Place(pack: number, frame: UInt32(position)))
     }
@@ -150,6 +155,10 @@ package final class PackWriter {
     guard !batch.frames.isEmpty else { return }
     try file.append(buffers: batch.frames.map(\.bytes))
     byteCount += batch.byteCount
+    if byteCount - writingByteCount >= PackWriter.writingStep {
+      file.beginWriting(from: writingByteCount)
+      writingByteCount = byteCount
+    }
     frames += batch.frames.map { ($0.storedID, $0.bytes.count) }
     // Only what stands is remembered.
     for (id, place) in batch.places {
@@ -175,6 +184,7 @@ package final class PackWriter {
     openIDs = []
     file = next
     byteCount = try file.byteCount
+    writingByteCount = byteCount
   }
 
   /// Under encryption the index is written too: without it nothing in the pack could be opened after

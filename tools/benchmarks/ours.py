@@ -12,6 +12,8 @@ AGAINST = {
     "archive.record.filters": "recording without deltas over SHA-256 of the same bytes, one core",
     "archive.record.delta": "recording with deltas over SHA-256 of the same bytes, one core",
     "archive.record.two_cores": "recording on two cores over recording on one",
+    "archive.record.two_cores_limit":
+        "two recordings side by side, one core each, over one of them alone: what the machine gives",
     "archive.record.encrypted": "recording under suite 1 over SHA-256 of the same bytes, one core",
     "archive.seal": "sealing over SHA-256 of the archive's bytes, one core",
     "archive.restore": "restoring and checking over SHA-256 of the same bytes, one core",
