@@ -25,6 +25,9 @@ package enum DomainTag: String, CaseIterable, Sendable {
   case objectData = "pol/v1/object-data\n"
   case keyCommitment = "pol/v1/key-commitment\n"
   case entryIdentity = "pol/v1/entry-identity\n"
+  case statement = "pol/v1/statement\n"
+  case hiding = "pol/v1/hiding\n"
+  case challenge = "pol/v1/challenge\n"
 
   package var bytes: [UInt8] { Array(rawValue.utf8) }
 }

@@ -5,7 +5,7 @@ package import ProofArchive
 package import ProofPrimitives
 package import TransparencyLedger
 
-/// What a prover puts on a ledger: the commitment before a run, the proof after it (`spec/ledger.md` §5).
+/// What a prover puts on a ledger: the commitment before a run, the proof after it (`spec/statements.md`).
 package enum Publication {
   /// What record 0 says of a commitment that is on the ledger: its place, and the first head that
   /// covers it.
@@ -47,13 +47,46 @@ package enum Publication {
       steps: seal.stepCount, tensors: tensorDigests(of: final))
   }
 
-  /// Digests of the largest weights and buffers, equally large ones in the order of the state.
+  /// A tensor below this many bytes says nothing of whose it is: biases and scales repeat.
+  package static let tensorByteCount = 4096
+
+  /// Digests of the tensors that a statement lays claim to, the largest first, equally large ones in the
+  /// order given, each digest once.
+  ///
+  /// Tensors under 4 KiB and those whose elements all have the same bytes (zeros, ones) are left out:
+  /// everybody has them.
+  package static func claimedTensors(_ tensors: [Tensor]) -> [Digest] {
+    var seen = Set<Digest>()
+    return tensors.filter { tensor in
+      (tensor.spec.role == .weight || tensor.spec.role == .buffer)
+        && tensor.bytes.count >= tensorByteCount && !isConstant(tensor)
+    }
+    .enumerated()
+    .sorted { ($1.element.bytes.count, $0.offset) < ($0.element.bytes.count, $1.offset) }
+    .map(\.element.digest)
+    .filter { seen.insert($0).inserted }
+  }
+
+  private static func isConstant(_ tensor: Tensor) -> Bool {
+    let width = tensor.spec.type.byteCount
+    // Every byte equals the one an element before it.
+    return zip(tensor.bytes, tensor.bytes.dropFirst(width)).allSatisfy { $0 == $1 }
+  }
+
+  /// The digests that a proof's own statement has room for.
   static func tensorDigests(of final: TrainingState) -> [Digest] {
-    final.tensors.filter { $0.spec.role == .weight || $0.spec.role == .buffer }.enumerated()
-      .sorted {
-        ($1.element.bytes.count, $0.offset) < ($0.element.bytes.count, $1.offset)
-      }
-      .prefix(ProofStatement.tensorLimit).map(\.element.digest)
+    Array(claimedTensors(final.tensors).prefix(ProofStatement.tensorLimit))
+  }
+
+  /// More parts would claim more tensors than any model has.
+  package static let partLimit = 128
+
+  /// The digests beyond those, in lists for one part of the proof each.
+  package static func partDigests(of final: TrainingState) -> [[Digest]] {
+    let rest = Array(claimedTensors(final.tensors).dropFirst(ProofStatement.tensorLimit))
+    return stride(from: 0, to: rest.count, by: ProofPartStatement.tensorLimit)
+      .prefix(partLimit)
+      .map { Array(rest[$0..<min($0 + ProofPartStatement.tensorLimit, rest.count)]).sorted() }
   }
 
   /// Records whose models a statement names: evenly spaced, the last one included.
@@ -78,6 +111,12 @@ package enum Publication {
       if let digest = modelDigest(of: state.tensors) { digests.append(digest) }
     }
     return digests
+  }
+
+  /// What parts of the proof are to list, for a sealed archive.
+  package static func partDigests(of reader: ArchiveReader) throws(ArchiveError) -> [[Digest]] {
+    let last = reader.index.rows.count - 1
+    return partDigests(of: try reader.state(last, roles: [.weight, .buffer]))
   }
 
   /// The smallest digests among all weight chunks of the run: two runs that share weights share some.

@@ -22,20 +22,37 @@ extension Verifier {
           + "\(Verifier.entryLimit)", code: LedgerError.Code.tooLarge.name,
         remedy: "use a ledger that proves its look-ups, or a newer pol")
     }
-    var found: [(index: UInt64, leafHash: Digest, signed: SignedStatement)] = []
+    var found: [LocatedStatement] = []
+    var withdrawals: [VerifyingKey: LeafIndex] = [:]
+    var later = Set<Digest>()
     _ = try asking { () throws(LedgerError) in
       try ledger.scan { entry in
-        if case .signed(let signed) = LedgerEntry.parse(entry.bytes) {
-          found.append((entry.index.value, entry.leafHash, signed))
+        guard case .signed(let signed) = LedgerEntry.parse(entry.bytes) else { return }
+        // Whoever has a withdrawn key may sign with it, but nothing that counts.
+        guard withdrawals[signed.key] == nil || !isOn(.withdrawal) else {
+          if signed.key == seal.proverKey, case .proof(let proof) = signed.statement {
+            later.insert(proof.sealDigest)
+          }
+          return
         }
+        if case .withdrawal = signed.statement { withdrawals[signed.key] = entry.index }
+        found.append(
+          LocatedStatement(index: entry.index, leafHash: entry.leafHash, signed: signed))
       }
     }
     entries = found
+    entriesByLeaf = Dictionary(found.map { ($0.leafHash, $0) }, uniquingKeysWith: { first, _ in first })
     if let receipt = options.receipt, isOn(.receipt) { try check(receipt, ledger, seal) }
     isLedgerSound = true
     let published = published(seal)
     guard let first = published.first else {
       if !isOn(.ledgerInclusion) { return ["not on the ledger (not required)"] }
+      if later.contains(seal.digest), let index = withdrawals[seal.proverKey] {
+        throw .undecided(
+          "the prover withdrew this key at index \(index), before the archive was published",
+          code: LedgerError.Code.withdrawnKey.name,
+          remedy: "ask the prover for a proof that was published before, or under another key")
+      }
       throw .undecided(
         "no entry of the ledger names this archive under this prover's key", code: "notPublished",
         remedy: "ask the prover to publish it (`pol publish`), or give the ledger it is on")
@@ -43,12 +60,38 @@ extension Verifier {
     // A receipt may be for any of them, and each is the prover's word.
     for found in published { try compare(found.statement, seal, reader) }
     proofs = published.map(\.statement)
-    proofIndex = first.index
+    let leaves = Set(published.map(\.entry.leafHash))
+    parts = entries.compactMap { entry in
+      guard case .proofPart(let part) = entry.signed.statement, leaves.contains(part.proof),
+        entry.signed.key == seal.proverKey
+      else { return nil }
+      return part
+    }
+    proofIndex = first.entry.index.value
+    let standings = published.map { standing(of: $0.entry) }
+    claimedAt = standings.map(\.committedAt).min()
     assurance = .ledgered
-    return [
-      "entry \(first.index) of \(ledger.head.size) on \(printable(ledger.head.origin)), under the "
+    var evidence = [
+      "entry \(first.entry.index) of \(ledger.head.size) on \(printable(ledger.head.origin)), under the "
         + "signed tree head"
-    ] + (options.isLogKeyPinned ? [] : ["the log's key is its own word: pin it with --ledger-key"])
+    ]
+    for standing in standings {
+      switch standing.opening {
+      case .none: break
+      case .valid(let index):
+        evidence.append("fixed by the hidden entry \(index), opened at index \(standing.openedAt)")
+      case .invalid(let reason):
+        evidence.append("the opening at index \(standing.openedAt) counts for nothing: \(reason)")
+      }
+    }
+    if let index = withdrawals[seal.proverKey] {
+      evidence.append("the prover withdrew this key later, at index \(index)")
+    }
+    return evidence + (options.isLogKeyPinned ? [] : ["the log's key is its own word: pin it with --ledger-key"])
+  }
+
+  private func standing(of entry: LocatedStatement) -> ClaimStanding {
+    ClaimStanding(of: entry, logOrigin: ledger?.head.origin ?? "") { entriesByLeaf[$0] }
   }
 
   /// A million entries, a few GiB of bundles: a log can sign any size and serve tiny entries for ever.
@@ -56,11 +99,13 @@ extension Verifier {
 
   /// The prover's own statements that name this seal; or the first that names its records, which then
   /// differs from the archive.
-  private func published(_ seal: Seal) -> [(index: UInt64, statement: ProofStatement)] {
-    let own = entries.compactMap { entry -> (index: UInt64, statement: ProofStatement)? in
+  private func published(
+    _ seal: Seal
+  ) -> [(entry: LocatedStatement, statement: ProofStatement)] {
+    let own = entries.compactMap { entry -> (entry: LocatedStatement, statement: ProofStatement)? in
       guard case .proof(let statement) = entry.signed.statement, entry.signed.key == seal.proverKey
       else { return nil }
-      return (entry.index, statement)
+      return (entry, statement)
     }
     let named = own.filter { $0.statement.sealDigest == seal.digest }
     guard named.isEmpty else { return named }
@@ -94,7 +139,7 @@ extension Verifier {
         remedy: "keep the receipt: with the head shown now it proves that the log broke its promise"
       )
     }
-    let entry = entries.first { $0.index == receipt.index.value }
+    let entry = entries.first { $0.index == receipt.index }
     guard case .proof(let statement)? = entry?.signed.statement, let entry,
       entry.signed.key == seal.proverKey, statement.sealDigest == seal.digest
     else {
@@ -144,15 +189,8 @@ extension Verifier {
     let reader = try opened()
     guard let seal = reader.seal else { return [] }
     var evidence: [String] = []
-    let ownCommitment = reader.opening.commitment?.index
-    // Looked up, not searched for: anybody may log any number of claims.
-    var commitments: [Digest: (index: UInt64, key: VerifyingKey)] = [:]
-    for entry in entries {
-      guard case .commitment = entry.signed.statement, commitments[entry.leafHash] == nil else {
-        continue
-      }
-      commitments[entry.leafHash] = (entry.index, entry.signed.key)
-    }
+    let ownCommitment = reader.opening.commitment.map { LeafIndex($0.index) }
+    let ownCheckpoints = Set(proofs.flatMap(\.checkpointWeights))
     for entry in entries where entry.signed.key != seal.proverKey {
       guard case .proof(let rival) = entry.signed.statement else { continue }
       let who = "key \(entry.signed.key.keyID.short)… at index \(entry.index)"
@@ -166,31 +204,46 @@ extension Verifier {
       if rival.archiveID == seal.archiveID {
         evidence.append("the same archive id is used by \(who)")
       }
-      guard rival.modelDigest == seal.modelDigest else { continue }
-      let rivalCommitment = commitments[rival.commitment].flatMap {
-        $0.key == entry.signed.key ? $0 : nil
+      guard
+        rival.modelDigest == seal.modelDigest
+          || rival.checkpointWeights.contains(seal.modelDigest)
+      else {
+        if ownCheckpoints.contains(rival.modelDigest) {
+          evidence.append("a checkpoint of this run is claimed as a model by \(who)")
+        }
+        continue
       }
-      let isOlder = rivalCommitment.map { rival in
-        ownCommitment.map { rival.index < $0 } ?? true
-      }
-      if isOlder == true,
+      let rivalStanding = standing(of: entry)
+      let rivalCommitment = rivalStanding.runCommitment
+      // A proof that is verified stands on its commitment, whoever spoke first. Where neither has one,
+      // nothing is proved of either start, and the claims' own places decide.
+      let isOlder =
+        switch (rivalCommitment, ownCommitment) {
+        case (let rival?, let own?): rival < own
+        case (_?, nil): true
+        case (nil, _?): false
+        case (nil, nil): claimedAt.map { rivalStanding.committedAt < $0 } ?? true
+        }
+      if isOlder,
         options.refutedRivals.contains(
           RefutedRival(keyID: entry.signed.key.keyID, archiveRoot: rival.archiveRoot))
       {
         evidence.append("also claimed by \(who), on an older commitment; its proof does not hold")
         continue
       }
-      if let rivalCommitment, isOlder == true, isOn(.contested) {
+      if isOlder, isOn(.contested) {
         throw .undecided(
-          "contested: \(who) claims the same model, on a commitment (index \(rivalCommitment.index)) "
-            + "older than this one's", code: "contested",
+          "contested: \(who) claims the same model, "
+            + (rivalCommitment.map { "on a commitment (index \($0)) older than this one's" }
+              ?? "first (fixed at index \(rivalStanding.committedAt)); neither has a commitment"),
+          code: "contested",
           remedy:
             "pass that proof's archive as --rival ARCHIVE: the older commitment has it, unless "
             + "its proof is refuted")
       }
       evidence.append(
         "also claimed by \(who), on "
-          + (rivalCommitment.map { "a later commitment (index \($0.index))" }
+          + (rivalCommitment.map { "a later commitment (index \($0))" }
             ?? "no commitment of its own") + ": this one is older")
     }
     guard !evidence.isEmpty else { return ["nobody else claims this model or this archive"] }
@@ -215,7 +268,7 @@ extension Verifier {
         "record 0 names no commitment: nothing says when the training began", code: "unproved",
         remedy: "train with --ledger, which commits before it starts")
     }
-    let own = entries.first { $0.index == commitment.index }
+    let own = entries.first { $0.index.value == commitment.index }
     guard commitment.logOrigin == ledger.head.origin else {
       throw .undecided(
         "the commitment is on another log: \(printable(commitment.logOrigin))",
@@ -247,7 +300,7 @@ extension Verifier {
         "a replay claim: the commitment at index \(own.index) is key "
           + "\(own.signed.key.keyID.short)…'s", code: "replayClaim")
     }
-    guard proofIndex.map({ own.index < $0 }) ?? true else {
+    guard proofIndex.map({ own.index.value < $0 }) ?? true else {
       throw .refuted("the commitment stands after the proof")
     }
     let pairs: [(String, Bool)] = [
@@ -283,7 +336,7 @@ extension Verifier {
     try checkPolicies()
     return [
       "logged at index \(own.index)"
-        + (proofIndex.map { ", \($0 - own.index) before the proof" } ?? "")
+        + (proofIndex.map { ", \($0 - own.index.value) before the proof" } ?? "")
         + "; dataset, settings and policy are the committed ones"
     ]
   }

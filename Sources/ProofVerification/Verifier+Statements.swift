@@ -42,6 +42,10 @@ extension Verifier {
         throw .refuted("the published statement's sketch is not of this run's weights")
       }
     }
+    let all = Set(Publication.claimedTensors(final.tensors))
+    guard parts.allSatisfy({ all.isSuperset(of: $0.tensors) }) else {
+      throw .refuted("a part of the published proof names tensors that are not the final model's")
+    }
   }
 
   /// Whether no chunk that was seen is missing from the smallest ones; with all records seen, whether

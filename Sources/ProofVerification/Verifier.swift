@@ -1,5 +1,6 @@
 package import ChunkStorage
 internal import Cryptography
+internal import MerkleTrees
 internal import ProofArchive
 internal import ProofPrimitives
 package import Reexecution
@@ -24,9 +25,17 @@ package final class Verifier {
   var policy: Policy?
   /// All that the prover published of this seal, the earliest first: each has to be true.
   var proofs: [ProofStatement] = []
+  /// The parts of those proofs.
+  var parts: [ProofPartStatement] = []
   var seen = SeenRecords()
   var proofIndex: UInt64?
-  var entries: [(index: UInt64, leafHash: Digest, signed: SignedStatement)] = []
+  /// Every valid statement of the ledger, but what stands after its key's withdrawal.
+  var entries: [LocatedStatement] = []
+  /// The first of those with a leaf hash: how entries name each other.
+  var entriesByLeaf: [Digest: LocatedStatement] = [:]
+  /// Since when this claim stands on the ledger: where the hidden entry is that its statement opens, or
+  /// the statement itself.
+  var claimedAt: LeafIndex?
   /// Whether the ledger was read whole and goes on from what this client knows of it. What follows
   /// from a ledger that broke its promise is nobody's lie but the log's.
   var isLedgerSound = false

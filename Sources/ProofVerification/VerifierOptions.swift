@@ -61,6 +61,7 @@ package enum Defence: String, CaseIterable, Sendable {
   case ledgerInclusion
   case headMemory
   case receipt
+  case withdrawal
   case contested
   case commitment
   case policy

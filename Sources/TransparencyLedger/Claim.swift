@@ -6,16 +6,29 @@ package import ProofPrimitives
 package enum ClaimKind: String, CaseIterable, Sendable {
   case archiveID
   case archiveRoot
+  case chainHead
+  /// Leaf hash of the challenge that a verdict answers.
+  case challenge
   case checkpointWeights
   case commitment
   case datasetRoot
-  /// The entry's own leaf hash: how commitments and parents are named.
+  /// The entry's own leaf hash: how entries name each other.
   case entry
+  /// What a hidden entry shows.
+  case hiding
   case model
+  /// Leaf hash of the hidden entry that a statement opens.
+  case opens
+  case parent
+  /// Leaf hash of the proof that a part, a challenge or a verdict is about.
+  case proof
   case proverKey
   case runSecret
+  case seal
   case sketch
   case tensor
+  /// The key that is withdrawn.
+  case withdrawal
 }
 
 /// One digest that an entry can be found by.
@@ -36,19 +49,39 @@ extension ParsedEntry {
     var claims: Set<Claim> = [Claim(.entry, leafHash)]
     guard let signed else { return claims }
     if let key = Digest(signed.key.rawBytes) { claims.insert(Claim(.proverKey, key)) }
+    func add(_ kind: ClaimKind, _ digests: Digest...) {
+      for digest in digests { claims.insert(Claim(kind, digest)) }
+    }
     switch signed.statement {
+    case .anchor(let statement):
+      add(.archiveID, statement.archiveID)
+      add(.chainHead, statement.chainHead)
+      add(.commitment, statement.commitment)
+    case .challenge(let statement): add(.proof, statement.proof)
     case .commitment(let statement):
-      claims.insert(Claim(.datasetRoot, statement.datasetRoot))
-      claims.insert(Claim(.runSecret, statement.runSecretDigest))
+      add(.datasetRoot, statement.datasetRoot)
+      add(.runSecret, statement.runSecretDigest)
+    case .hidden(let statement): add(.hiding, statement.hidingDigest)
     case .proof(let statement):
-      claims.insert(Claim(.archiveID, statement.archiveID))
-      claims.insert(Claim(.archiveRoot, statement.archiveRoot))
-      claims.insert(Claim(.commitment, statement.commitment))
-      claims.insert(Claim(.datasetRoot, statement.datasetRoot))
-      claims.insert(Claim(.model, statement.modelDigest))
-      for digest in statement.checkpointWeights { claims.insert(Claim(.checkpointWeights, digest)) }
-      for digest in statement.sketch { claims.insert(Claim(.sketch, digest)) }
-      for digest in statement.tensors { claims.insert(Claim(.tensor, digest)) }
+      add(.archiveID, statement.archiveID)
+      add(.archiveRoot, statement.archiveRoot)
+      add(.commitment, statement.commitment)
+      add(.datasetRoot, statement.datasetRoot)
+      add(.model, statement.modelDigest)
+      add(.seal, statement.sealDigest)
+      for digest in statement.checkpointWeights { add(.checkpointWeights, digest) }
+      for digest in statement.parents { add(.parent, digest) }
+      for digest in statement.sketch { add(.sketch, digest) }
+      for digest in statement.tensors { add(.tensor, digest) }
+      if let opening = statement.opening { add(.opens, opening.hidden) }
+    case .proofPart(let statement):
+      add(.proof, statement.proof)
+      for digest in statement.tensors { add(.tensor, digest) }
+      if let opening = statement.opening { add(.opens, opening.hidden) }
+    case .verdict(let statement):
+      add(.proof, statement.proof)
+      if !statement.challenge.isZero { add(.challenge, statement.challenge) }
+    case .withdrawal: if let key = Digest(signed.key.rawBytes) { add(.withdrawal, key) }
     case .other: break
     }
     return claims

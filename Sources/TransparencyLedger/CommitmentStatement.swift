@@ -1,6 +1,6 @@
 package import ProofPrimitives
 
-/// What a prover logs before training starts (`spec/ledger.md` §5.1): it fixes the run without
+/// What a prover logs before training starts (`spec/statements.md` §4): it fixes the run without
 /// showing anything of it.
 package struct CommitmentStatement: Hashable, Sendable {
   package static let predicateType = "https://pol.dev/commitment/v1"

@@ -21,6 +21,13 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     package static let badBundle = Code(name: "badBundle")
     package static let badHistory = Code(name: "badHistory")
 
+    // Statements that a log does not take (`spec/statements.md` §12).
+    package static let unknownEntry = Code(name: "unknownEntry")
+    package static let wrongKind = Code(name: "wrongKind")
+    package static let otherKey = Code(name: "otherKey")
+    package static let openingMismatch = Code(name: "openingMismatch")
+    package static let withdrawnKey = Code(name: "withdrawnKey")
+
     // What is stored does not agree with what was signed.
     package static let damagedTile = Code(name: "damagedTile")
     package static let damagedBundle = Code(name: "damagedBundle")

@@ -18,6 +18,7 @@ extension LocalLedger {
   ///
   /// - Parameter entries: At most 65,535 bytes each; the tree does not look inside.
   /// - Returns: One receipt an entry, in the order given.
+  /// - Throws: What `Admission.check` says of the first entry that is not taken; then none is.
   package func append(_ entries: [[UInt8]]) throws(LedgerError) -> [LedgerReceipt] {
     guard isUsable else {
       throw LedgerError(
@@ -32,6 +33,7 @@ extension LocalLedger {
       }
     }
     guard !entries.isEmpty else { return [] }
+    try admit(entries)
     let oldSize = head.size
     isUsable = false
     let indices: [LeafIndex]

@@ -26,6 +26,8 @@ package final class LocalLedger {
   package let directory: String
   package let verifierKey: NoteVerifierKey
   package var failpoint: (AppendStep) throws -> Void = { _ in }
+  /// Whether entries that are no statements are taken too; they keep their place and claim nothing.
+  package var takesOpaque = true
 
   let files: DurableFiles
   let signer: NoteSigner

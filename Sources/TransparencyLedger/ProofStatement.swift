@@ -1,6 +1,7 @@
+internal import Cryptography
 package import ProofPrimitives
 
-/// What a prover logs once an archive is sealed (`spec/ledger.md` §5.2).
+/// What a prover logs once an archive is sealed (`spec/statements.md` §6).
 ///
 /// It names many parts of the proof, because a copier re-encrypts and re-signs: a digest of the whole
 /// would never match again.
@@ -34,6 +35,8 @@ package struct ProofStatement: Hashable, Sendable {
   package var location: String
   package var logOrigin: String
   package var modelDigest: Digest
+  /// Opens the hidden entry that fixed this statement before anybody could read it.
+  package var opening: StatementOpening?
   /// Leaf hashes of the entries of the proofs that the start came from.
   package var parents: [Digest]
   package var policyDigest: Digest
@@ -44,14 +47,15 @@ package struct ProofStatement: Hashable, Sendable {
   /// The smallest chunk digests, up to 64.
   package var sketch: [Digest]
   package var steps: Int
-  /// Digests of the largest tensors, up to 256.
+  /// Digests of the largest tensors, up to 256, the largest first; constant and small ones left out.
   package var tensors: [Digest]
 
   package init(
     archiveID: Digest, archiveRoot: Digest, commitment: Digest, checkpointWeights: [Digest],
     datasetRoot: Digest, heldOut: HeldOut, location: String, logOrigin: String,
     modelDigest: Digest, parents: [Digest], policyDigest: Digest, proverKey: Digest,
-    sealDigest: Digest, settingsDigest: Digest, sketch: [Digest], steps: Int, tensors: [Digest]
+    sealDigest: Digest, settingsDigest: Digest, sketch: [Digest], steps: Int, tensors: [Digest],
+    opening: StatementOpening? = nil
   ) {
     self.archiveID = archiveID
     self.archiveRoot = archiveRoot
@@ -70,6 +74,14 @@ package struct ProofStatement: Hashable, Sendable {
     self.sketch = sketch
     self.steps = steps
     self.tensors = tensors
+    self.opening = opening
+  }
+
+  /// What a hidden entry fixes of this statement: all but the opening, which names that entry.
+  package var unopenedDigest: Digest {
+    var copy = self
+    copy.opening = nil
+    return SHA256.hash(.statement, copy.encoded)
   }
 
   package var encoded: [UInt8] {
@@ -92,7 +104,7 @@ package struct ProofStatement: Hashable, Sendable {
         ("sketch", .digests(sketch)),
         ("steps", .int(steps)),
         ("tensors", .digests(tensors)),
-      ]
+      ] + StatementOpening.members(opening)
     ).encoded
   }
 
@@ -103,7 +115,7 @@ package struct ProofStatement: Hashable, Sendable {
         "archiveID", "archiveRoot", "commitment", "checkpointWeights", "datasetRoot", "heldOut",
         "location", "logOrigin", "parents", "policyDigest", "proverKey", "sealDigest",
         "settingsDigest", "sketch", "steps", "tensors",
-      ])
+      ], optional: [StatementOpening.member])
     archiveID = try predicate.digest("archiveID")
     archiveRoot = try predicate.digest("archiveRoot")
     commitment = try predicate.digest("commitment")
@@ -118,17 +130,15 @@ package struct ProofStatement: Hashable, Sendable {
     }
     location = try predicate.text("location", limit: LedgerStatement.textByteLimit)
     logOrigin = try predicate.text("logOrigin", limit: LedgerStatement.textByteLimit)
-    parents = try predicate.digests("parents", limit: ProofStatement.parentLimit)
+    opening = try StatementOpening(in: predicate)
+    parents = try predicate.distinctDigests("parents", limit: ProofStatement.parentLimit)
     policyDigest = try predicate.digest("policyDigest")
     proverKey = try predicate.digest("proverKey")
     sealDigest = try predicate.digest("sealDigest")
     settingsDigest = try predicate.digest("settingsDigest")
-    sketch = try predicate.digests("sketch", limit: ProofStatement.sketchLimit)
-    guard zip(sketch, sketch.dropFirst()).allSatisfy({ $0 < $1 }) else {
-      throw StatementFields.bad("predicate.sketch is not in rising order")
-    }
+    sketch = try predicate.risingDigests("sketch", limit: ProofStatement.sketchLimit)
     steps = try predicate.count("steps")
-    tensors = try predicate.digests("tensors", limit: ProofStatement.tensorLimit)
+    tensors = try predicate.distinctDigests("tensors", limit: ProofStatement.tensorLimit)
     modelDigest = try statement.subject(named: "model")
   }
 }

@@ -5,9 +5,12 @@ struct StatementFields {
   private let object: JSONValue
   private let place: String
 
-  /// Refuses an object whose members are not exactly `keys`.
-  init(_ value: JSONValue?, _ place: String, keys: [String]) throws(LedgerError) {
-    let sorted = keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  /// Refuses an object whose members are not exactly `keys`, with or without each of `optional`.
+  init(
+    _ value: JSONValue?, _ place: String, keys: [String], optional: [String] = []
+  ) throws(LedgerError) {
+    let present = optional.filter { value?[$0] != nil }
+    let sorted = (keys + present).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard let value, let members = value.members, members.map(\.key) == sorted else {
       throw StatementFields.bad(
         "the members of \(place) are not exactly \(sorted.joined(separator: ", "))")
@@ -57,6 +60,24 @@ struct StatementFields {
     return digests
   }
 
+  /// A list that names nothing twice.
+  func distinctDigests(_ key: String, limit: Int) throws(LedgerError) -> [Digest] {
+    let digests = try digests(key, limit: limit)
+    guard Set(digests).count == digests.count else {
+      throw StatementFields.bad("\(place).\(key) holds a digest twice")
+    }
+    return digests
+  }
+
+  /// A set: each digest above the one before, so that it has one encoding.
+  func risingDigests(_ key: String, limit: Int) throws(LedgerError) -> [Digest] {
+    let digests = try digests(key, limit: limit)
+    guard zip(digests, digests.dropFirst()).allSatisfy({ $0 < $1 }) else {
+      throw StatementFields.bad("\(place).\(key) is not in rising order")
+    }
+    return digests
+  }
+
   func count(_ key: String) throws(LedgerError) -> Int {
     guard let count = object[key]?.countValue else {
       throw StatementFields.bad("\(place).\(key) is not an integer from 0 to 2^53 - 1")
@@ -73,6 +94,24 @@ struct StatementFields {
     try subject.constant("name", name)
     return try StatementFields(subject.value("digest"), "subject.digest", keys: ["sha256"])
       .digest("sha256")
+  }
+
+  /// An origin, a location or a type.
+  func text(_ key: String) throws(LedgerError) -> String {
+    try text(key, limit: LedgerStatement.textByteLimit)
+  }
+
+  /// The predicate of a statement with one subject, whose digest is the predicate's member `key`.
+  static func predicate(
+    of statement: StatementFields, keys: [String], optional: [String] = [], subject name: String,
+    is key: String
+  ) throws(LedgerError) -> StatementFields {
+    let predicate = try StatementFields(
+      statement.value("predicate"), "predicate", keys: keys, optional: optional)
+    guard try statement.subject(named: name) == predicate.digest(key) else {
+      throw bad("the subject's digest is not \(key)")
+    }
+    return predicate
   }
 
   static func statement(

@@ -14,7 +14,9 @@ struct Lookup: ParsableCommand {
     discussion: """
       Every entry shown is proved against the ledger's signed tree head; that nobody claimed it is said \
       only after every entry was read. A digest may be of a model, a tensor, an archive, a seal, a \
-      dataset, an entry or a key. Exit status 0 when there is an answer, also when it is that nobody did.
+      dataset, an entry or a key. Claims are told by when they were fixed: by the hidden entry that they open, \
+      or by themselves. What shares tensors, weight chunks or checkpoints is told too, with the share, so that \
+      a renamed copy, a fine-tune of it and a claim on an intermediate checkpoint are found. Exit status 0 when there is an answer, also when it is that nobody did.
 
       Example:
         pol lookup model.safetensors --ledger ledger
@@ -42,8 +44,17 @@ struct Lookup: ParsableCommand {
       guard let access = try ledgerOptions.open(output) else { return 1 }
       try memoryOptions.memory()?.check(access.view)
       let subject = try LookupSubject(self.subject, storeOptions)
-      let (matches, method) = try find(subject, access)
-      let described = matches.map { LookupAnswer($0, access.view) }
+      let finder = try find(subject, access)
+      var matches = try finder.matches(finder.claims)
+      let standings = try finder.standings(of: matches)
+      func fixed(_ match: LedgerMatch) -> LeafIndex {
+        standings[match.index]?.committedAt ?? match.index
+      }
+      matches.sort { (fixed($0), $0.index) < (fixed($1), $1.index) }
+      let described = matches.map { LookupAnswer($0, standings[$0.index]) }
+      let overlaps = try subject.reference(in: matches, storeOptions).map {
+        try OverlapAnswer.all(with: $0, in: finder, besides: matches)
+      }
       let head = access.view.head
       output.line(
         described.isEmpty
@@ -51,14 +62,24 @@ struct Lookup: ParsableCommand {
           : "\(described.count) of \(head.size) entries claim \(subject.description), earliest first:"
       )
       for answer in described { for line in answer.lines { output.line(line) } }
+      if let overlaps, !overlaps.isEmpty {
+        output.line("\(overlaps.count) other claims have parts of it, earliest first:")
+        for answer in overlaps.prefix(OverlapAnswer.limit) {
+          for line in answer.lines { output.line(line) }
+        }
+        if overlaps.count > OverlapAnswer.limit {
+          output.line("  and \(overlaps.count - OverlapAnswer.limit) more (all with --json)")
+        }
+      }
       output.document(
         "pol-lookup/1",
         [
           ("subject", .string(subject.description)),
           ("origin", .string(head.origin)), ("treeSize", .int(head.size.value)),
           ("treeRoot", .string(head.root.hex)),
-          ("method", .string(method)),
+          ("method", .string(finder.method)),
           ("entries", .array(described.map(\.json))),
+          ("overlaps", .array((overlaps ?? []).map(\.json))),
         ])
       return 0
     }
@@ -68,30 +89,23 @@ struct Lookup: ParsableCommand {
 extension Lookup {
   /// By the local index when it knows something; by reading every entry otherwise, because only that
   /// shows that there is nothing.
-  private func find(
-    _ subject: LookupSubject, _ access: LedgerAccess
-  ) throws -> (matches: [LedgerMatch], method: String) {
+  private func find(_ subject: LookupSubject, _ access: LedgerAccess) throws -> ClaimFinder {
     let isLocal = !access.location.hasPrefix("http://") && !access.location.hasPrefix("https://")
     if isLocal, !scan, let index = try? ClaimIndex(directory: access.location) {
-      let matches = try index.lookup(subject.claims, in: access.view)
-      if !matches.isEmpty { return (matches, "index") }
+      let finder = ClaimFinder(access.view, index: index, claims: subject.claims)
+      if try !finder.matches(subject.claims).isEmpty { return finder }
     }
     var claims = subject.claims
     if let digest = subject.digest { claims.formUnion(try named(digest, in: access.view)) }
-    return (try access.view.lookup(claims), "scan")
+    return ClaimFinder(access.view, claims: claims)
   }
 
-  /// Claims of the entries that a key id or a seal digest names: entries hold the key itself, and the
-  /// seal's digest stands beside the claims.
+  /// Claims of the entries that a key id names: entries hold the key itself.
   private func named(_ digest: Digest, in view: LedgerView) throws -> Set<Claim> {
     var claims = Set<Claim>()
-    for entry in try view.allEntries() {
-      guard let signed = LedgerEntry.parse(entry.bytes).signed else { continue }
-      var isNamed = signed.key.keyID == digest
-      if case .proof(let proof) = signed.statement {
-        isNamed = isNamed || proof.sealDigest == digest
-      }
-      if isNamed { claims.insert(Claim(.entry, entry.leafHash)) }
+    _ = try view.scan { entry in
+      guard LedgerEntry.parse(entry.bytes).signed?.key.keyID == digest else { return }
+      claims.insert(Claim(.entry, entry.leafHash))
     }
     return claims
   }
@@ -103,8 +117,14 @@ struct LookupSubject {
   let claims: Set<Claim>
   /// Set when a bare digest was given.
   private(set) var digest: Digest?
+  /// Set when an archive was given: its root, and who sealed it.
+  private var seal: Seal?
+  private let text: String
+  /// Set when a model file was given.
+  private var model: ClaimedParts?
 
   init(_ text: String, _ storeOptions: StoreOptions) throws {
+    self.text = text
     if let digest = Digest(hex: text) {
       self.digest = digest
       description = "digest \(digest.short)…"
@@ -114,6 +134,7 @@ struct LookupSubject {
     let isURL = ["http://", "https://", "s3://"].contains { text.hasPrefix($0) }
     if isURL || LookupSubject.isArchive(text) {
       let seal = try ArchiveReader.seal(in: try storeOptions.open(text))
+      self.seal = seal
       description = "the archive with root \(seal.archiveRoot.short)…, or its model"
       claims = [
         Claim(.archiveRoot, seal.archiveRoot), Claim(.archiveID, seal.archiveID),
@@ -136,9 +157,30 @@ struct LookupSubject {
         remedy: "check that this is the right file")
     }
     description = "model \(model.short)… or a tensor of it"
+    let parts = ClaimedParts(model: model, tensors: Set(Publication.claimedTensors(tensors)))
+    self.model = parts
     claims = Set(
       [Claim(.model, model), Claim(.checkpointWeights, model)]
-        + tensors.map { Claim(.tensor, $0.digest) })
+        + parts.tensors.map { Claim(.tensor, $0) })
+  }
+
+  /// What other claims are compared with: the model file's tensors, the archive's own statement (as published, or
+  /// made from the archive where it can be read), or the first proof that was found for a digest.
+  func reference(
+    in matches: [LedgerMatch], _ storeOptions: StoreOptions
+  ) throws -> OverlapReference? {
+    if let model { return OverlapReference(parts: model, own: nil) }
+    for match in matches {
+      guard let signed = match.signed, case .proof(let proof) = signed.statement else { continue }
+      if let seal, proof.archiveRoot != seal.archiveRoot || signed.key != seal.proverKey {
+        continue
+      }
+      return OverlapReference(parts: ClaimedParts(proof), own: match.entry.leafHash)
+    }
+    guard seal != nil, let reader = try? ArchiveReader(try storeOptions.open(text)),
+      let proof = try? Publication.proof(of: reader, location: "")
+    else { return nil }
+    return OverlapReference(parts: ClaimedParts(proof), own: nil)
   }
 
   private static func isArchive(_ path: String) -> Bool {
@@ -160,26 +202,12 @@ func loadModel(_ path: String) throws -> [Tensor] {
 private struct LookupAnswer {
   private let match: LedgerMatch
   private let kind: String
-  private let committedAt: UInt64?
+  private let standing: ClaimStanding?
 
-  init(_ match: LedgerMatch, _ view: LedgerView) {
+  init(_ match: LedgerMatch, _ standing: ClaimStanding?) {
     self.match = match
-    switch match.signed?.statement {
-    case .proof(let proof)?:
-      kind = "proof"
-      // The commitment that a proof stands on, when it is on this log under the same key.
-      let commitment = (try? view.lookup([Claim(.entry, proof.commitment)]))?.first
-      committedAt = commitment?.signed?.key == match.signed?.key ? commitment?.index.value : nil
-    case .commitment?:
-      kind = "commitment"
-      committedAt = nil
-    case .other(let type)?:
-      kind = type
-      committedAt = nil
-    case nil:
-      kind = "opaque"
-      committedAt = nil
-    }
+    self.standing = standing
+    kind = match.signed?.statement.kind ?? "opaque"
   }
 
   private var keyID: String { match.signed?.key.keyID.hex ?? "" }
@@ -188,18 +216,19 @@ private struct LookupAnswer {
   var lines: [String] {
     let first =
       "  \(match.index)  \(printable(kind)) by key \(keyID.prefix(12))…"
-      + (committedAt.map { ", committed at \($0)" } ?? "")
+      + (standing.map { ", \($0.words)" } ?? "")
     return [first, "     same: \(claimed.joined(separator: ", ")); inclusion proved"]
   }
 
   var json: JSONValue {
-    .object([
-      .init("index", .int(match.index.value)), .init("kind", .string(kind)),
-      .init("keyID", .string(keyID)),
-      .init("committedAt", .int(committedAt.map { Int64($0) } ?? -1)),
-      .init("claims", .array(claimed.map { .string($0) })),
-      .init("leafHash", .string(match.entry.leafHash.hex)),
-      .init("proof", .string(String(decoding: match.proof.encoded, as: UTF8.self))),
-    ])
+    .object(
+      [
+        .init("index", .int(match.index.value)), .init("kind", .string(kind)),
+        .init("keyID", .string(keyID)),
+      ] + (standing?.members ?? []) + [
+        .init("claims", .array(claimed.map { .string($0) })),
+        .init("leafHash", .string(match.entry.leafHash.hex)),
+        .init("proof", .string(String(decoding: match.proof.encoded, as: UTF8.self))),
+      ])
   }
 }

@@ -11,6 +11,11 @@ struct Publish: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Publish a sealed archive's statement on a ledger.",
     discussion: """
+      First a hidden entry is logged that fixes the statement without showing it; once that stands \
+      under a published head, the statement follows and opens it. So nobody who sees the statement on its \
+      way can be earlier. What opens the hidden entry is kept beside the archive until then \
+      (.publishing): a publication that was cut off goes on when the command is given again.
+
       Writes the receipt (.tlog-proof) and the entry it proves beside the archive. Publishing the same \
       statement twice gives the first entry again.
 
@@ -50,34 +55,31 @@ struct Publish: ParsableCommand {
           remedy: "publish with the prover's key")
       }
       let statement = try Publication.proof(of: reader, location: location)
-      let bytes = try LedgerEntry.signed(statement.encoded, by: signingKey)
-      // What readers would not take for a statement must not be logged: an entry is for ever.
-      if case .opaque(let reason) = LedgerEntry.parse(bytes) {
-        throw CommandFailure(
-          code: reason.code.name, place: "--location", message: reason.message,
-          remedy: "give a URL of at most 2,048 bytes without control characters, or none")
-      }
-      let log = try openLocalLedger(ledger)
-      guard let answer = try log.append([bytes]).first else {
-        throw CommandFailure(
-          code: "internal", place: printable(ledger), message: "the log gave no answer",
-          remedy: "report this")
-      }
-      let stored = try log.view().entry(answer.index)
+      let parts = try Publication.partDigests(of: reader)
       var base = archive
       while base.count > 1, base.hasSuffix("/") { base.removeLast() }
       if base.hasSuffix(".pol") { base.removeLast(4) }
       let receiptPath = receipt ?? "\(base).tlog-proof"
       let entryPath = entry ?? "\(base).entry"
+      let log = try openLocalLedger(ledger)
+      log.takesOpaque = false
+      let answer = try publish(
+        statement, parts, on: log, by: signingKey, draft: "\(base).publishing")
+      let stored = try log.view().entry(answer.index)
       try DurableFile.write(answer.proof.encoded, to: receiptPath)
       try DurableFile.write(stored.bytes, to: entryPath)
-      let others = try log.view().lookup([Claim(.model, statement.modelDigest)])
-        .filter { $0.signed.map { $0.key != signingKey.verifyingKey } ?? false }
-      output.rows([
-        ("entry", "\(answer.index)\(answer.wasKnown ? " (published before)" : "")"),
-        ("model digest", statement.modelDigest.hex), ("receipt", printable(receiptPath)),
-        ("entry file", printable(entryPath)),
-      ])
+      let finder = try ClaimFinder(log.view())
+      let matches = try finder.matches([Claim(.model, statement.modelDigest)])
+      let others = matches.filter { $0.signed.map { $0.key != signingKey.verifyingKey } ?? false }
+      let standing = try finder.standings(of: matches)[answer.index]
+      output.rows(
+        [("entry", "\(answer.index)\(answer.wasKnown ? " (published before)" : "")")]
+          + (standing.map { [("committed", "at index \($0.committedAt)")] } ?? [])
+          + (parts.isEmpty ? [] : [("parts", "\(parts.count), with more tensors")])
+          + [
+            ("model digest", statement.modelDigest.hex), ("receipt", printable(receiptPath)),
+            ("entry file", printable(entryPath)),
+          ])
       for other in others {
         output.line(
           "also claimed  at index \(other.index) by key \(other.signed?.key.keyID.short ?? "")…")
@@ -86,6 +88,8 @@ struct Publish: ParsableCommand {
         "pol-publish/1",
         [
           ("index", .int(answer.index.value)), ("wasKnown", .bool(answer.wasKnown)),
+          ("committedAt", .int((standing?.committedAt ?? answer.index).value)),
+          ("parts", .int(parts.count)),
           ("modelDigest", .string(statement.modelDigest.hex)),
           ("archiveRoot", .string(statement.archiveRoot.hex)),
           ("receipt", .string(receiptPath)), ("entry", .string(entryPath)),
@@ -93,5 +97,54 @@ struct Publish: ParsableCommand {
         ])
       return 0
     }
+  }
+
+  /// Logs the hidden entries, waits for the head over them, then logs the statement and its parts.
+  ///
+  /// The salts are durable before anything is logged: whenever this is cut off, the next call logs the
+  /// same entries, which the log knows by then or takes now.
+  private func publish(
+    _ statement: ProofStatement, _ parts: [[Digest]], on log: LocalLedger, by key: SigningKey,
+    draft path: String
+  ) throws -> LedgerReceipt {
+    // What readers would not take for a statement must not be logged: an entry is for ever.
+    if case .opaque(let reason) = LedgerEntry.parse(
+      try LedgerEntry.signed(statement.encoded, by: key))
+    {
+      throw CommandFailure(
+        code: reason.code.name, place: "--location", message: reason.message,
+        remedy: "give a URL of at most 2,048 bytes without control characters, or none")
+    }
+    let answer: LedgerReceipt?
+    if let before = try published(statement, on: log, by: key) {
+      answer = try log.append([before]).first
+    } else {
+      let draft = try PublicationDraft.open(
+        path, for: statement, logOrigin: log.origin, count: 1 + parts.count)
+      let plan = try PublicationPlan(
+        statement, parts: parts, salts: draft.salts, logOrigin: log.origin, by: key)
+      _ = try log.append(plan.hidden)
+      answer = try log.append(plan.statements).first
+    }
+    guard let answer else {
+      throw CommandFailure(
+        code: "internal", place: printable(ledger), message: "the log gave no answer",
+        remedy: "report this")
+    }
+    try PublicationDraft.close(path)
+    return answer
+  }
+
+  /// The entry that says this already; its opening is another one, or none.
+  private func published(
+    _ statement: ProofStatement, on log: LocalLedger, by key: SigningKey
+  ) throws -> [UInt8]? {
+    let digest = statement.unopenedDigest
+    return try log.view().lookup([Claim(.seal, statement.sealDigest)]).first { match in
+      guard let signed = match.signed, case .proof(let proof) = signed.statement else {
+        return false
+      }
+      return signed.key == key.verifyingKey && proof.unopenedDigest == digest
+    }?.entry.bytes
   }
 }

@@ -12,6 +12,7 @@ func logCommitment(
 ) throws(RecordingError) -> OpeningRecord.Commitment {
   do throws(LedgerError) {
     let ledger = try openLocalLedger(path)
+    ledger.takesOpaque = false
     let statement = CommitmentStatement(
       datasetRoot: request.datasetRoot, logOrigin: ledger.origin,
       policyDigest: request.policyDigest,
