@@ -71,7 +71,7 @@ package struct PublicationDraft {
 
   /// Takes up the draft at `path`, or makes one and stores it before anything is logged.
   ///
-  /// - Throws: `.unfinished` where the draft is of another statement or log.
+  /// - Throws: `.alreadyExists` where the draft is of another statement or log.
   package static func open(
     _ path: String, for statement: ProofStatement, logOrigin: String, count: Int
   ) throws -> PublicationDraft {

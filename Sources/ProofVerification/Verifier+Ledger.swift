@@ -41,7 +41,8 @@ extension Verifier {
       }
     }
     entries = found
-    entriesByLeaf = Dictionary(found.map { ($0.leafHash, $0) }, uniquingKeysWith: { first, _ in first })
+    entriesByLeaf = Dictionary(
+      found.map { ($0.leafHash, $0) }, uniquingKeysWith: { first, _ in first })
     if let receipt = options.receipt, isOn(.receipt) { try check(receipt, ledger, seal) }
     isLedgerSound = true
     let published = published(seal)
@@ -87,7 +88,8 @@ extension Verifier {
     if let index = withdrawals[seal.proverKey] {
       evidence.append("the prover withdrew this key later, at index \(index)")
     }
-    return evidence + (options.isLogKeyPinned ? [] : ["the log's key is its own word: pin it with --ledger-key"])
+    return evidence
+      + (options.isLogKeyPinned ? [] : ["the log's key is its own word: pin it with --ledger-key"])
   }
 
   private func standing(of entry: LocatedStatement) -> ClaimStanding {

@@ -29,13 +29,21 @@ package protocol AdmissionView {
 /// Entries name each other by leaf hash and can only name earlier ones, so no chain of them closes to
 /// a cycle: that would take two entries that each hold the other's hash.
 package enum Admission {
-  /// - Parameter takesOpaque: Takes entries that are no valid statement, which claim nothing.
+  package enum Rule: Sendable {
+    case statements
+    /// Entries that are no valid statement too, which keep their place and claim nothing.
+    case opaqueToo
+    /// Whatever comes. A log may do so, and its readers have to stand it.
+    case everything
+  }
+
   /// - Throws: The reason, for whoever submitted the entry.
   package static func check(
-    _ entry: ParsedEntry, takesOpaque: Bool, in view: some AdmissionView
+    _ entry: ParsedEntry, by rule: Rule, in view: some AdmissionView
   ) throws(LedgerError) {
+    if rule == .everything { return }
     switch entry {
-    case .opaque(let reason): if !takesOpaque { throw reason }
+    case .opaque(let reason): if rule == .statements { throw reason }
     case .signed(let signed): try check(signed, in: view)
     }
   }

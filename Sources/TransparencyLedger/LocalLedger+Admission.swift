@@ -13,7 +13,7 @@ extension LocalLedger {
     for bytes in entries {
       let parsed = LedgerEntry.parse(bytes)
       do throws(LedgerError) {
-        try Admission.check(parsed, takesOpaque: takesOpaque, in: view)
+        try Admission.check(parsed, by: admission, in: view)
       } catch {
         guard try sequence.holds(LedgerEntry.identity(of: bytes, parsed)) else { throw error }
       }

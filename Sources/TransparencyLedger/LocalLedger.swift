@@ -26,8 +26,7 @@ package final class LocalLedger {
   package let directory: String
   package let verifierKey: NoteVerifierKey
   package var failpoint: (AppendStep) throws -> Void = { _ in }
-  /// Whether entries that are no statements are taken too; they keep their place and claim nothing.
-  package var takesOpaque = true
+  package var admission = Admission.Rule.opaqueToo
 
   let files: DurableFiles
   let signer: NoteSigner

@@ -102,7 +102,7 @@ extension Cheat {
     Cheat(
       name: "a statement that lays claim to another model's tensors", check: .model,
       code: "false", defences: [.finalModel],
-      plan: { hooks { $0.statement = { $0.tensors[0] = SHA256.hash([3]) } } }),
+      plan: { hooks { $0.statement = { $0.tensors = [SHA256.hash([3])] } } }),
   ]
 
   private static func reseal(

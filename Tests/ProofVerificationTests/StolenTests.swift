@@ -191,6 +191,137 @@ import Testing
     #expect(verdict[.claims]?.evidence.first?.contains("no commitment of its own") == true)
   }
 
+  /// Logs a statement as `pol publish` does; `between` comes after its hidden entry is public.
+  private func publishHidden(
+    _ statement: ProofStatement, by key: SigningKey, on run: TestRun,
+    between: () throws -> Void = {}
+  ) throws {
+    let plan = try PublicationPlan(
+      statement, parts: [], salts: [SHA256.hash([7])], logOrigin: run.ledger.origin, by: key)
+    _ = try run.ledger.append(plan.hidden)
+    try between()
+    _ = try run.ledger.append(plan.statements)
+  }
+
+  @Test(
+    "where neither run has a commitment, the claim that was fixed first stands",
+    arguments: [true, false])
+  func neitherCommitted(isHidden: Bool) throws {
+    var plan = RunPlan(name: "bare")
+    plan.usesLedger = false
+    let run = try TestRun(plan, in: owner.scratch, on: owner.ledger)
+    let statement = try run.statement()
+    // The thief sees the statement on its way and is faster.
+    func steal() throws {
+      var claim = try claim(.zero)
+      claim.modelDigest = statement.modelDigest
+      try run.log(claim.encoded, by: thief)
+    }
+    if isHidden {
+      try publishHidden(statement, by: run.key, on: run, between: steal)
+    } else {
+      try steal()
+      try run.log(statement.encoded, by: run.key)
+    }
+    var judge = Judge()
+    judge.change = { $0.acceptsUnprovedStart = true }
+    let source = try DirectoryObjectSource(run.archive)
+    let verdict = try judge.verdict(source, try run.ledger.view())
+    #expect(verdict[.claims]?.status == (isHidden ? .passed : .undecided), "\(verdict.summary)")
+    #expect(verdict[.claims]?.code == (isHidden ? nil : "contested"))
+    if isHidden {
+      #expect(verdict[.ledger]?.evidence.contains { $0.contains("hidden entry") } == true)
+    }
+  }
+
+  @Test("a thief who copied the owner's hidden entry is as late as his statement")
+  func copiedHidden() throws {
+    var plan = RunPlan(name: "bare")
+    plan.usesLedger = false
+    let run = try TestRun(plan, in: owner.scratch, on: owner.ledger)
+    let statement = try run.statement()
+    let salt = SHA256.hash([7])
+    let opening = try PublicationPlan(
+      statement, parts: [], salts: [salt], logOrigin: run.ledger.origin, by: run.key)
+    let seen = try #require(LedgerEntry.parse(try TestRun.first(opening.hidden)).signed)
+    guard case .hidden(let original) = seen.statement else { throw TestFailure("not hidden") }
+    // He is even the first to log it; the log keeps no rules.
+    let copy = try LedgerEntry.signed(
+      HiddenStatement(
+        hidingDigest: original.hidingDigest, logOrigin: original.logOrigin,
+        proverKey: try TestRun.digest(of: thief)
+      ).encoded, by: thief)
+    run.ledger.admission = .everything
+    _ = try run.ledger.append([copy])
+    _ = try run.ledger.append(opening.hidden)
+    var his = try claim(.zero)
+    his.modelDigest = statement.modelDigest
+    his.opening = StatementOpening(hidden: MerkleTree.leafHash(of: copy), salt: salt)
+    try run.log(his.encoded, by: thief)
+    _ = try run.ledger.append(opening.statements)
+    var judge = Judge()
+    judge.change = { $0.acceptsUnprovedStart = true }
+    let source = try DirectoryObjectSource(run.archive)
+    let verdict = try judge.verdict(source, try run.ledger.view())
+    #expect(verdict.answer == .verified, "\(verdict.summary)")
+  }
+
+  @Test("a thief's claim on a checkpoint of the run is named and changes nothing")
+  func truncatedClaim() throws {
+    var claim = try claim(.zero)
+    claim.modelDigest = try TestRun.first(try owner.statement().checkpointWeights)
+    try owner.log(claim.encoded, by: thief)
+    let verdict = try Judge().verdict(owner)
+    #expect(verdict.answer == .verified, "\(verdict.summary)")
+    #expect(verdict[.claims]?.evidence.first?.contains("a checkpoint of this run") == true)
+  }
+
+  @Test("an older claim that lists the model on its way contests it")
+  func listedOnTheWay() throws {
+    let scratch = try Scratch()
+    let first = try TestRun(RunPlan(name: "owner"), in: scratch)
+    let run = try TestRun(RunPlan(name: "cutter"), in: scratch, on: first.ledger)
+    var longer = try first.statement()
+    longer.checkpointWeights[0] = try #require(try run.reader().seal?.modelDigest)
+    longer.archiveID = SHA256.hash([8])
+    longer.archiveRoot = SHA256.hash([9])
+    try first.log(longer.encoded, by: first.key)
+    let verdict = try Judge(isFull: false).verdict(run)
+    #expect(verdict.decisive?.code == "contested", "\(verdict.summary)")
+  }
+
+  @Test(
+    "a part of the proof with tensors that are not the model's is refuted",
+    arguments: [true, false])
+  func foreignPart(isOwn: Bool) throws {
+    let key = isOwn ? owner.key : thief
+    let proof = try #require(try owner.ledger.view().allEntries().last)
+    let part = ProofPartStatement(
+      logOrigin: owner.ledger.origin, proof: proof.leafHash,
+      proverKey: try TestRun.digest(of: key), tensors: [SHA256.hash([3])])
+    owner.ledger.admission = .everything
+    try owner.log(part.encoded, by: key)
+    let verdict = try Judge().verdict(owner)
+    // Another key's part is no word of the prover's.
+    #expect(verdict.answer == (isOwn ? .refuted : .verified), "\(verdict.summary)")
+    if isOwn { #expect(verdict.decisive?.name == .model) }
+  }
+
+  @Test("what was published after the key's withdrawal does not count", arguments: [true, false])
+  func withdrawn(isBefore: Bool) throws {
+    let run = try TestRun(RunPlan(name: "withdrawn"), publishes: !isBefore)
+    run.ledger.admission = .everything
+    let withdrawal = WithdrawalStatement(
+      keyID: run.key.verifyingKey.keyID, logOrigin: run.ledger.origin,
+      proverKey: try TestRun.digest(of: run.key), reason: .compromised)
+    try run.log(withdrawal.encoded, by: run.key)
+    if isBefore { try run.publish() }
+    let verdict = try Judge().verdict(run)
+    #expect(verdict.answer == (isBefore ? .undecided : .verified), "\(verdict.summary)")
+    #expect(verdict.decisive?.code == (isBefore ? "withdrawnKey" : nil))
+    #expect(try Judge(disabled: [.withdrawal]).verdict(run).answer == .verified)
+  }
+
   @Test("a thief who claims the model on a later commitment changes nothing")
   func laterCommitment() throws {
     let commitment = try commit(by: thief, secret: .zero)

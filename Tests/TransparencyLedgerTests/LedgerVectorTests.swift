@@ -21,6 +21,7 @@ private struct VectorFile: Decodable {
 
   let vkey: String?
   let origin: String?
+  let log: [String]?
   let cases: [Case]
 
   init(named name: String) throws {
@@ -30,7 +31,7 @@ private struct VectorFile: Decodable {
     self = try JSONDecoder().decode(VectorFile.self, from: data)
   }
 
-  private enum CodingKeys: CodingKey { case vkey, origin, cases }
+  private enum CodingKeys: CodingKey { case vkey, origin, log, cases }
 
   /// Runs each case and compares the name of its error; "valid" is none.
   func check(_ read: (Case, [UInt8]) throws -> Void) throws {
@@ -83,16 +84,47 @@ private struct VectorFile: Decodable {
     }
   }
 
-  @Test("statements") func statements() throws {
-    try VectorFile(named: "statements").check { one, bytes in
+  @Test("statements", arguments: ["statements", "kinds"]) func statements(name: String) throws {
+    try VectorFile(named: name).check { one, bytes in
       let statement = try LedgerStatement.parse(bytes).statement
-      switch statement {
-      case .commitment: #expect(one.kind == "commitment")
-      case .proof: #expect(one.kind == "proof")
-      case .other: #expect(one.kind == "other")
+      if case .other = statement {
+        #expect(one.kind == "other", "\(one.id)")
+      } else {
+        #expect(one.kind == statement.kind, "\(one.id)")
       }
       if let encoded = statement.encoded { #expect(encoded == bytes, "\(one.id)") }
     }
+  }
+
+  @Test("what a log takes (statements.md §12), as the rule and as a log on disk") func admission()
+    throws
+  {
+    let file = try VectorFile(named: "admission")
+    let entries = try (file.log ?? []).map { try #require(Hex.decode($0)) }
+    let view = EntriesView(entries, origin: try #require(file.origin))
+    try file.check { _, bytes in
+      try Admission.check(LedgerEntry.parse(bytes), by: .statements, in: view)
+    }
+    let scratch = try ScratchFolder()
+    let ledger = try LocalLedger.create(
+      at: scratch.ledger, origin: try #require(file.origin), key: testKey(1))
+    ledger.admission = .everything
+    _ = try ledger.append(entries)
+    let size = ledger.head.size
+    ledger.admission = .statements
+    try file.check { one, bytes in
+      guard one.expect != "valid" else { return }
+      // With something before it that is good: a batch is taken whole or not at all.
+      _ = try ledger.append([try commitmentEntry(7, key: testKey(9)), bytes])
+    }
+    #expect(ledger.head.size == size)
+    // The key's withdrawal comes last.
+    let valid = file.cases.filter { $0.expect == "valid" }
+    for one in valid.filter({ $0.id != "withdrawal" }) + valid.filter({ $0.id == "withdrawal" }) {
+      #expect(code { _ = try ledger.append([Hex.decode(one.bytes) ?? []]) } == "none", "\(one.id)")
+    }
+    // What is in the log already is answered for, whatever became of its key since.
+    #expect(try ledger.append(entries).allSatisfy(\.wasKnown))
   }
 
   @Test("envelopes") func envelopes() throws {
@@ -145,4 +177,25 @@ private struct VectorFile: Decodable {
       #expect(LedgerEntry.parse(flipped).signed == nil, "flipped at \(position)")
     }
   }
+}
+
+/// A log in memory.
+struct EntriesView: AdmissionView {
+  let origin: String
+  private var statements: [Digest: LocatedStatement] = [:]
+  private var withdrawn: Set<VerifyingKey> = []
+
+  init(_ entries: [[UInt8]], origin: String) {
+    self.origin = origin
+    for (position, bytes) in entries.enumerated() {
+      guard let signed = LedgerEntry.parse(bytes).signed else { continue }
+      let leafHash = MerkleTree.leafHash(of: bytes)
+      statements[leafHash] = LocatedStatement(
+        index: LeafIndex(position), leafHash: leafHash, signed: signed)
+      if case .withdrawal = signed.statement { withdrawn.insert(signed.key) }
+    }
+  }
+
+  func statement(leafHash: Digest) -> LocatedStatement? { statements[leafHash] }
+  func isWithdrawn(_ key: VerifyingKey) -> Bool { withdrawn.contains(key) }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes testvectors/ledger/*.json from spec/ledger.md: one fault a case.
+"""Writes testvectors/ledger/*.json from spec/ledger.md and spec/statements.md: one fault a case.
 
 Shares nothing with the Swift code. Needs the `cryptography` package for Ed25519. Run from the root
 of the repository; running it again gives the same bytes.
@@ -529,3 +529,8 @@ if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     for part in (keys, notes, tree_heads, proofs, statements, envelopes, bundles, histories):
         part()
+    # The kinds build on the functions above.
+    import ledger_kinds
+
+    ledger_kinds.kinds()
+    ledger_kinds.admission()

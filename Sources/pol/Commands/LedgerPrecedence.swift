@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cryptography
 import MerkleTrees
 import ProofPrimitives
 import TransparencyLedger

@@ -62,7 +62,7 @@ struct Publish: ParsableCommand {
       let receiptPath = receipt ?? "\(base).tlog-proof"
       let entryPath = entry ?? "\(base).entry"
       let log = try openLocalLedger(ledger)
-      log.takesOpaque = false
+      log.admission = .statements
       let answer = try publish(
         statement, parts, on: log, by: signingKey, draft: "\(base).publishing")
       let stored = try log.view().entry(answer.index)

@@ -12,7 +12,7 @@ func logCommitment(
 ) throws(RecordingError) -> OpeningRecord.Commitment {
   do throws(LedgerError) {
     let ledger = try openLocalLedger(path)
-    ledger.takesOpaque = false
+    ledger.admission = .statements
     let statement = CommitmentStatement(
       datasetRoot: request.datasetRoot, logOrigin: ledger.origin,
       policyDigest: request.policyDigest,

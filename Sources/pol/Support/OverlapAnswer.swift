@@ -1,3 +1,4 @@
+import Cryptography
 import MerkleTrees
 import ProofPrimitives
 import TransparencyLedger

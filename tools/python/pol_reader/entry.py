@@ -7,12 +7,12 @@ from typing import Any
 from .hashing import ed25519_valid, sha256
 from .note import decode64
 from .refusal import Refusal
+from .statements import SPKI_PREFIX, check_statement
 
 WHERE = "entry"
 ENTRY_LIMIT = 65535
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 INTEGER_LIMIT = 2**53 - 1
 DEPTH_LIMIT = 32  # deeper than any statement; keeps recursion bounded
 
@@ -60,7 +60,7 @@ def canonical_json(data: bytes) -> Any:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_members, parse_float=_no_number,
                            parse_constant=_no_number)
         _check_value(value)
-        again = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
+        again = encode(value)
     except Refusal:
         raise
     except (ValueError, RecursionError):
@@ -68,6 +68,11 @@ def canonical_json(data: bytes) -> Any:
     if again != data:
         raise _refused("not in canonical form")
     return value
+
+
+def encode(value: Any) -> bytes:
+    """Canonical JSON of a value that was read as such, or changed by leaving members out."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -83,6 +88,8 @@ class Entry:
     prover_key: bytes
     statement: dict[str, Any]
     leaf_hash: bytes
+    # None for a kind that is not known here.
+    kind: str | None
 
 
 def _strings(value: Any, names: set[str]) -> dict[str, Any]:
@@ -116,8 +123,9 @@ def parse_entry(data: bytes) -> Entry:
     if not isinstance(text, str) or len(text) != 64 or set(text) - set("0123456789abcdef"):
         raise _refused("no prover key of 64 lower-case hex digits in the predicate")
     key = bytes.fromhex(text)
+    kind = check_statement(statement)
     if signature["keyid"] != key_id(key):
         raise _refused("keyid is not that of the prover key")
     if not ed25519_valid(key, decode64(signature["sig"], WHERE), pae(PAYLOAD_TYPE, payload)):
         raise Refusal("damaged", WHERE, "the signature does not hold")
-    return Entry(key, statement, sha256(b"\x00", data))
+    return Entry(key, statement, sha256(b"\x00", data), kind)
