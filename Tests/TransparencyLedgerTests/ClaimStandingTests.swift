@@ -101,7 +101,7 @@ import Testing
   func invalid(fault: String) throws {
     let statement = try proofStatement(model: 1, key: owner)
     let hides = fault == "otherStatement" ? testDigest(1) : statement.unopenedDigest
-    let hidden = try hiding(hides, by: fault == "otherKey" ? thief : owner, as: owner)
+    let hidden = try hiding(hides, by: fault == "otherKey" ? thief : owner)
     let signed = try #require(
       LedgerEntry.parse(try opened(statement, hidden: hidden, by: owner)).signed)
     let found = LocatedStatement(

@@ -159,8 +159,11 @@ def admission():
         PROVER, KIND % "proof", WORKED_SALT, unopened_digest(WORKED), "example.org/other")))
     foreign = entry(commitment(THIEF), THIEF)
     noise = b"noise"
+    # Names one proof and promises a nonce for another.
+    crooked = entry(challenge(
+        proof=leaf(other).hex(), nonceDigest=nonce_digest(THIEF, plain_leaf, nonce)), THIEF)
     log = [run, hides, plain, other, asked, copied, elsewhere, foreign, noise,
-           entry(withdrawal(WITHDRAWN), WITHDRAWN)]
+           entry(withdrawal(WITHDRAWN), WITHDRAWN), crooked]
     unknown = digest("not in the log")
 
     def opened(hidden_entry=hides, salt=WORKED_SALT, value=WORKED, key=PROVER):
@@ -221,6 +224,8 @@ def admission():
         case("verdict-of-another-s-challenge", judged(PROVER), "otherKey"),
         case("verdict-of-another-nonce", judged(nonce=digest("x")), "openingMismatch"),
         case("verdict-on-another-proof", judged(proof=leaf(other).hex()), "openingMismatch"),
+        case("verdict-of-a-challenge-to-another-proof", judged(challenge=leaf(crooked).hex()),
+             "openingMismatch"),
         case("under-a-withdrawn-key", entry(commitment(WITHDRAWN), WITHDRAWN), "withdrawnKey"),
         case("a-withdrawn-key-withdrawn-again", entry(
             withdrawal(WITHDRAWN, reason="retired"), WITHDRAWN), "withdrawnKey"),
