@@ -47,6 +47,7 @@ private struct AgeCase: Sendable, CustomTestStringConvertible {
   static func words(_ code: CryptographyError.Code) -> String {
     switch code {
     case .badAgeFile, .unsupported: "header failure"
+    case .ageArmor: "armor failure"
     case .noMatch: "no match"
     case .ageHeaderMAC: "HMAC failure"
     case .agePayload: "payload failure"
@@ -70,7 +71,7 @@ private struct AgeCase: Sendable, CustomTestStringConvertible {
 
   @Test("a header that was read is written with the same bytes", arguments: try AgeCase.all())
   private func headerRoundTrip(vector: AgeCase) throws {
-    guard vector.expect == "success" else { return }
+    guard vector.expect == "success", !AgeArmor.isArmored(vector.file) else { return }
     let header = try AgeHeader(parsing: vector.file)
     // The file key of all files in this collection, which their own header names.
     let key = Array("YELLOW SUBMARINE".utf8)
