@@ -95,6 +95,22 @@ private struct AgeCase: Sendable, CustomTestStringConvertible {
     #expect(try AgeFile.decrypt(file, with: [stranger, identities[2]]) == plaintext)
   }
 
+  @Test("armor that is too long, or holds too much, is refused before it is read")
+  func armorLimits() throws {
+    let long = Array("-----".utf8) + [UInt8](repeating: 32, count: AgeFile.armoredByteLimit)
+    #expect(code { try AgeFile.decrypt(long, with: []) } == .limit)
+    // Lines that end in LF are shorter than those that the limit of the text allows for.
+    let line = [UInt8](repeating: UInt8(ascii: "A"), count: 64) + [10]
+    var full = Array("-----BEGIN AGE ENCRYPTED FILE-----\n".utf8)
+    for _ in 0...AgeFile.byteLimit / 48 { full += line }
+    full += Array("-----END AGE ENCRYPTED FILE-----\n".utf8)
+    #expect(full.count <= AgeFile.armoredByteLimit)
+    #expect(code { try AgeFile.decrypt(full, with: []) } == .limit)
+    for file in [Array("-----".utf8), Array("\n\n-----BEGIN AGE ENCRYPTED FILE-----".utf8)] {
+      #expect(code { try AgeFile.decrypt(file, with: []) } == .ageArmor)
+    }
+  }
+
   @Test("no byte may change, be cut off or be added")
   func altered() throws {
     let identity = try AgeIdentity.generate()
