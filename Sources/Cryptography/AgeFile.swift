@@ -3,8 +3,8 @@ internal import ProofPrimitives
 /// Files in the age v1 format (C2SP age.md), to X25519 recipients, whole in memory.
 ///
 /// Not for large data: archives have their own encryption, and age carries their keys. ASCII armor is read
-/// and never written; no passphrases; stanzas of other kinds are passed over as the format says. age does not say who made
-/// a file: what is inside must be checked against something that is signed.
+/// and never written; no passphrases; stanzas of other kinds are passed over as the format says. age does
+/// not say who made a file: what is inside must be checked against something that is signed.
 package enum AgeFile {
   /// The largest plaintext.
   package static let plaintextLimit = 64 << 20
@@ -46,8 +46,9 @@ package enum AgeFile {
   /// The plaintext of a file that one of `identities` opens.
   ///
   /// - Parameter file: In binary form or in ASCII armor.
-  /// - Throws: `.ageArmor` for armor that breaks the format, `.badAgeFile` for a header or a stanza that breaks the format, `.noMatch` when no identity
-  ///   opens a stanza, `.ageHeaderMAC` and `.agePayload` for what was altered or cut, `.limit`.
+  /// - Throws: `.ageArmor` for armor, and `.badAgeFile` for a header or a stanza, that breaks the format;
+  ///   `.noMatch` when no identity opens a stanza, `.ageHeaderMAC` and `.agePayload` for what was altered or
+  ///   cut, `.limit`.
   package static func decrypt(
     _ file: [UInt8], with identities: [AgeIdentity]
   ) throws(CryptographyError) -> [UInt8] {
