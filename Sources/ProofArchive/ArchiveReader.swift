@@ -80,7 +80,7 @@ package final class ArchiveReader {
       source: staged, root: opening.datasetRoot, count: opening.datasetCount, keys: keys)
     let kept = try KeptPacks(source, header)
     loader = ChunkLoader(
-      source: staged, opening: opening, header: header, keys: keys, open: kept.openIndexes)
+      source: staged, opening: opening, header: header, keys: keys, open: kept.openPacks)
   }
 
   /// The seal with its signature checked: its fields are what the holder of its key said.

@@ -156,7 +156,7 @@ struct RecordScan {
       do throws(ArchiveError) {
         guard try kept.keep(envelope, chunks: record.chunks) else { break }
       } catch {
-        if refusesDamage || error.code == .io { throw error }
+        if refusesDamage || error.code.isUnread { throw error }
         break
       }
       lastCheckpoint = record
