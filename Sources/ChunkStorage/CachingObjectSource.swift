@@ -28,6 +28,7 @@ package final class CachingObjectSource: ObjectSource {
   }
 
   package var location: String { base.location }
+  package var ignoresRanges: Bool { base.ignoresRanges }
   /// What was asked of the other source.
   package var transfer: TransferCount { base.transfer }
 

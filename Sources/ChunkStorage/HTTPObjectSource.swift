@@ -9,30 +9,33 @@ import Synchronization
 /// the terminal. One request after another goes over one kept connection; `readTogether` and threads
 /// that share a source use up to eight.
 package final class HTTPObjectSource: ObjectSource {
-  /// A server that does not know ranges answers with the whole object, which is accepted up to here
-  /// and counted as transferred: a pack of 64 MiB with the frame that reached that. Beyond, each read
-  /// would cost the whole of a large file again.
-  static let ignoredRangeLimit = 66 << 20
-
   package let location: String
   private let client: HTTPClient
+  private let wholes = WholeAnswers()
+  private let notice: SourceNotice
 
   /// Connects to nothing yet. A slash at the end of the URL makes no difference.
   /// - Throws: `.malformed` for a URL with credentials, a query or a fragment, or one that is none.
-  package convenience init(_ url: String) throws(StorageError) {
-    try self.init(url, patience: HTTPPatience())
+  package convenience init(
+    _ url: String, notice: @escaping SourceNotice = { _ in }
+  ) throws(StorageError) {
+    try self.init(url, patience: HTTPPatience(), notice: notice)
   }
 
-  convenience init(_ url: String, patience: HTTPPatience) throws(StorageError) {
-    self.init(try HTTPClient(try HTTPLocation(url), patience: patience))
+  convenience init(
+    _ url: String, patience: HTTPPatience, notice: @escaping SourceNotice = { _ in }
+  ) throws(StorageError) {
+    self.init(try HTTPClient(try HTTPLocation(url), patience: patience), notice: notice)
   }
 
-  init(_ client: HTTPClient) {
+  init(_ client: HTTPClient, notice: @escaping SourceNotice = { _ in }) {
     self.client = client
+    self.notice = notice
     location = client.server.base
   }
 
   package var transfer: TransferCount { client.transfer }
+  package var ignoresRanges: Bool { wholes.isIgnoring }
 
   /// Asks with HEAD, or for the first byte where HEAD is refused or tells no size.
   package func byteCount(of name: String) throws(StorageError) -> Int? {
@@ -53,8 +56,7 @@ package final class HTTPObjectSource: ObjectSource {
     switch probe.status {
     case 404, 410: return nil
     case 200 where probe.contentRange.isEmpty:
-      try checkWhole(probe, url)
-      return probe.body.count
+      return try wholeForPart(probe, name, 0..<1, url).count
     case 200, 206, 416:
       guard let total = HTTPContentRange(probe.contentRange)?.total else {
         throw badRange(probe, url)
@@ -113,7 +115,17 @@ extension HTTPObjectSource {
       }
       return []
     }
-    let answer = try client.ask(.range(target, range))
+    return try wholes.inTurn { () throws(StorageError) in
+      if let whole = wholes.bytes(of: name) { return try part(range, of: whole, url) }
+      return try ask(target, name, range)
+    }
+  }
+
+  private func ask(
+    _ target: HTTPTarget, _ name: String, _ range: Range<Int>
+  ) throws(StorageError) -> [UInt8] {
+    let url = target.url
+    let answer = try client.ask(.range(target, range, expectsWhole: wholes.isIgnoring))
     switch answer.status {
     case 404, 410: throw missing(answer, url)
     case 416:
@@ -123,14 +135,12 @@ extension HTTPObjectSource {
         "bytes \(range.lowerBound)..<\(range.upperBound) are asked for and there are "
           + (total.map { "\($0)" } ?? "fewer"), remedy: "fetch from a server that has it whole")
     case 200 where answer.contentRange.isEmpty:
-      // The server ignored the range.
-      try checkWhole(answer, url)
-      guard range.upperBound <= answer.body.count else {
-        throw rangeMissing(range, of: answer.body.count, at: printable(url))
-      }
-      return Array(answer.body[range])
+      return try part(range, of: wholeForPart(answer, name, range, url), url)
     // With a Content-Range, a 200 is what some S3 servers (rclone) say for a 206.
-    case 200, 206: return try partialBody(answer, range, url)
+    case 200, 206:
+      let bytes = try partialBody(answer, range, url)
+      wholes.gaveRange()
+      return bytes
     default: throw client.unexpected(answer, url)
     }
   }
@@ -150,6 +160,41 @@ extension HTTPObjectSource {
       return answer.body
     default: throw client.unexpected(answer, target.url)
     }
+  }
+
+  private func part(
+    _ range: Range<Int>, of whole: [UInt8], _ url: String
+  ) throws(StorageError) -> [UInt8] {
+    guard range.upperBound <= whole.count else {
+      throw rangeMissing(range, of: whole.count, at: printable(url))
+    }
+    return Array(whole[range])
+  }
+
+  /// The body of a server that ignored the range. Says so the first time.
+  private func wholeForPart(
+    _ answer: HTTPAnswer, _ name: String, _ range: Range<Int>, _ url: String
+  ) throws(StorageError) -> [UInt8] {
+    let isCut = answer.outcome == ct_overflow
+    if !isCut { try checkWhole(answer, url) }
+    // An object that is no longer than what was asked for has no part.
+    if isCut || answer.body.count > range.count,
+      wholes.gaveWhole(name, isCut ? nil : answer.body)
+    {
+      notice(
+        "\(printable(location, limit: 1000)) ignores byte ranges: reading a part of a file fetches "
+          + "the whole file")
+    }
+    guard !isCut else {
+      throw StorageError(
+        .noRanges, at: printable(url, limit: 1000),
+        "the server ignores byte ranges, and the file"
+          + (answer.contentByteCount.map { " of \($0) bytes" } ?? "")
+          + " is above the 66 MiB that are fetched whole to read a part",
+        remedy: "use a server that answers byte ranges, or copy the files here with another program"
+      )
+    }
+    return answer.body
   }
 
   private func checkWhole(_ answer: HTTPAnswer, _ url: String) throws(StorageError) {

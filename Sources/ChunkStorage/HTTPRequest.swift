@@ -59,6 +59,8 @@ struct HTTPRequest: Sendable {
   var body = Body.none
   /// Most body bytes that are kept of a 200 answer.
   var wholeLimit = 0
+  /// Whether a range is likely to be answered with the whole object, which takes longer.
+  var expectsWhole = false
 
   var url: String { target.url }
 
@@ -67,8 +69,12 @@ struct HTTPRequest: Sendable {
   }
 
   /// - Parameter range: Not empty.
-  static func range(_ target: HTTPTarget, _ range: Range<Int>) -> HTTPRequest {
-    HTTPRequest(target: target, range: range, wholeLimit: HTTPObjectSource.ignoredRangeLimit)
+  static func range(
+    _ target: HTTPTarget, _ range: Range<Int>, expectsWhole: Bool = false
+  ) -> HTTPRequest {
+    HTTPRequest(
+      target: target, range: range, wholeLimit: WholeAnswers.byteLimit,
+      expectsWhole: expectsWhole)
   }
 
   static func whole(_ target: HTTPTarget, limit: Int) -> HTTPRequest {
@@ -76,5 +82,7 @@ struct HTTPRequest: Sendable {
   }
 
   /// Bytes that travel if all goes as it should.
-  var expectedByteCount: Int { body.byteCount + (range?.count ?? wholeLimit) }
+  var expectedByteCount: Int {
+    body.byteCount + (expectsWhole ? wholeLimit : range?.count ?? wholeLimit)
+  }
 }

@@ -63,6 +63,9 @@ package protocol ObjectSource: Sendable {
   /// Whether bytes that nobody wants may be asked for along with others, to save requests. False where
   /// what stands between may not be there.
   var joinsRanges: Bool { get }
+  /// Whether the server was seen to answer a range with the whole object: then one object after another
+  /// is best.
+  var ignoresRanges: Bool { get }
 
   /// Requests and bytes since the source was made.
   var transfer: TransferCount { get }
@@ -71,6 +74,7 @@ package protocol ObjectSource: Sendable {
 extension ObjectSource {
   package var isNear: Bool { false }
   package var joinsRanges: Bool { true }
+  package var ignoresRanges: Bool { false }
 
   package func readTogether(_ requests: [ObjectRequest]) throws(StorageError) -> [[UInt8]?] {
     var answers: [[UInt8]?] = []

@@ -1,18 +1,22 @@
 import Cryptography
 import ProofPrimitives
 
+/// Told what is odd about a server, in a sentence without an end; from any thread.
+package typealias SourceNotice = @Sendable (String) -> Void
+
 /// The source that a user's word stands for: an `http://`, `https://` or `s3://` URL, else a directory.
 ///
 /// - Parameter settings: For `s3://`; the environment's when nil.
 package func openObjectSource(
-  _ location: String, s3 settings: S3Settings? = nil
+  _ location: String, s3 settings: S3Settings? = nil, notice: @escaping SourceNotice = { _ in }
 ) throws(StorageError) -> any ObjectSource {
   switch urlScheme(location) {
   case nil: return try DirectoryObjectSource(location)
-  case "http", "https": return try HTTPObjectSource(location)
+  case "http", "https": return try HTTPObjectSource(location, notice: notice)
   case "s3":
     let settings = if let settings { settings } else { try S3Settings.environment() }
-    return HTTPObjectSource(try HTTPClient(S3Location(location, settings), settings))
+    return HTTPObjectSource(
+      try HTTPClient(S3Location(location, settings), settings), notice: notice)
   default:
     throw StorageError(
       .unsupported, at: printable(location),

@@ -48,6 +48,19 @@ package struct PackIndex: Equatable, Sendable {
     packByteCount = offset
   }
 
+  /// The frame that begins next after `offset`.
+  ///
+  /// - Complexity: O(log n).
+  package func firstRow(after offset: Int) -> Row? {
+    var low = 0
+    var high = rows.count
+    while low < high {
+      let middle = (low + high) / 2
+      if rows[middle].offset <= offset { low = middle + 1 } else { high = middle }
+    }
+    return low < rows.count ? rows[low] : nil
+  }
+
   package var encoded: [UInt8] {
     var writer = ByteWriter()
     writer.raw(PackIndex.magic)

@@ -24,7 +24,7 @@ package final class ScratchFile: Sendable {
   }
 
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageError) {
-    try SystemCalls.write(bytes, file, offset: offset, place: place)
+    try SystemCalls.write([bytes], file, offset: offset, place: place)
   }
 
   /// Fills `out`; what was never written reads as zeros inside the file and is an error beyond it.

@@ -40,13 +40,14 @@ package final class StagedObjectSource: ObjectSource {
   package init(_ base: any ObjectSource) { self.base = base }
 
   package var location: String { base.location }
+  package var ignoresRanges: Bool { base.ignoresRanges }
   package var isNear: Bool { base.isNear }
   package var joinsRanges: Bool { base.joinsRanges }
   package var transfer: TransferCount { base.transfer }
 
   /// Asks for what is not staged yet. Keeps nothing when one of the requests fails.
   ///
-  /// - Throws: `.io` alone: a server that does not answer is not asked twice.
+  /// - Throws: What `isUnread` alone: a server that does not answer is not asked twice.
   package func stage(_ requests: [ObjectRequest]) throws(StorageError) {
     let missing = requests.filter { !holds($0) }
     guard !missing.isEmpty else { return }
@@ -54,7 +55,7 @@ package final class StagedObjectSource: ObjectSource {
     do throws(StorageError) {
       answers = try base.readTogether(missing)
     } catch {
-      guard error.code != .io else { throw error }
+      guard !error.code.isUnread else { throw error }
       return
     }
     staged.withLock { staged in

@@ -30,8 +30,13 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
     package static let outsideGrant = Code("outsideGrant")
     /// A folder that holds parts of an archive does not hold this one.
     package static let notHeld = Code("notHeld")
+    /// The server gives objects whole alone, and this one is too large to take for a part of it.
+    package static let noRanges = Code("noRanges")
     /// Somebody else holds the lock.
     package static let locked = Code("locked")
+
+    /// Whether bytes could not be had that may be whole where they are.
+    package var isUnread: Bool { self == .io || self == .noRanges }
   }
 
   package let code: Code

@@ -135,26 +135,34 @@ enum SystemCalls {
     _ bytes: [UInt8], _ file: borrowing OwnedDescriptor, offset: Int, place: String
   ) throws(StorageError) {
     let descriptor = file.raw
-    let failure = bytes.withUnsafeBytes { write($0, descriptor, offset: offset) }
-    guard failure == 0 else { throw error("writing", at: place, failure) }
-  }
-
-  /// The same for bytes in memory of the caller's own.
-  static func write(
-    _ bytes: UnsafeRawBufferPointer, _ file: borrowing OwnedDescriptor, offset: Int, place: String
-  ) throws(StorageError) {
-    let failure = write(bytes, file.raw, offset: offset)
-    guard failure == 0 else { throw error("writing", at: place, failure) }
+    // A typed throw does not pass through `withUnsafeBytes`.
+    let result = bytes.withUnsafeBytes { buffer in
+      Result { () throws(StorageError) in
+        try write([buffer], to: descriptor, offset: offset, place: place, call: vectorWrite)
+      }
+    }
+    try result.get()
   }
 
   /// `pwritev`; another one in tests of what a system may do.
   typealias VectorWrite = (Int32, UnsafePointer<iovec>?, Int32, off_t) -> Int
 
+  private static func vectorWrite(
+    _ descriptor: Int32, _ vectors: UnsafePointer<iovec>?, _ count: Int32, _ offset: off_t
+  ) -> Int { pwritev(descriptor, vectors, count, offset) }
+
   /// Writes buffers one behind the other from `offset` on, as many as possible in one call: the system
   /// spends half the time on a mebibyte at once of what it spends on the same in pieces.
   static func write(
     _ buffers: [UnsafeRawBufferPointer], _ file: borrowing OwnedDescriptor, offset: Int,
-    place: String, call: VectorWrite = { pwritev($0, $1, $2, $3) }
+    place: String, call: VectorWrite = vectorWrite
+  ) throws(StorageError) {
+    try write(buffers, to: file.raw, offset: offset, place: place, call: call)
+  }
+
+  private static func write(
+    _ buffers: [UnsafeRawBufferPointer], to descriptor: Int32, offset: Int, place: String,
+    call: VectorWrite
   ) throws(StorageError) {
     // POSIX lets no system take fewer; Linux takes 1,024.
     let most = 16
@@ -164,9 +172,10 @@ enum SystemCalls {
     var offset = offset
     while !vectors.isEmpty {
       let count = vectors.prefix(most).withUnsafeBufferPointer {
-        call(file.raw, $0.baseAddress, Int32($0.count), off_t(offset))
+        call(descriptor, $0.baseAddress, Int32($0.count), off_t(offset))
       }
       if count < 0 && errno == EINTR { continue }
+      // A write of nothing would be asked again for ever.
       guard count > 0 else {
         throw error("writing", at: place, count < 0 ? errno : EIO)
       }
@@ -181,21 +190,5 @@ enum SystemCalls {
           iov_base: first.iov_base.map { $0 + left }, iov_len: first.iov_len - left)
       }
     }
-  }
-
-  /// 0, or the error's code.
-  private static func write(
-    _ bytes: UnsafeRawBufferPointer, _ descriptor: Int32, offset: Int
-  ) -> Int32 {
-    guard let base = bytes.baseAddress else { return 0 }
-    var written = 0
-    while written < bytes.count {
-      let count = pwrite(descriptor, base + written, bytes.count - written, off_t(offset + written))
-      if count < 0 && errno == EINTR { continue }
-      // A write of nothing would be asked again for ever.
-      if count <= 0 { return count < 0 ? errno : EIO }
-      written += count
-    }
-    return 0
   }
 }

@@ -2,9 +2,9 @@ internal import ProofPrimitives
 
 /// Files in the age v1 format (C2SP age.md), to X25519 recipients, whole in memory.
 ///
-/// Not for large data: archives have their own encryption, and age carries their keys. No ASCII armor,
-/// no passphrases; stanzas of other kinds are passed over as the format says. age does not say who made
-/// a file: what is inside must be checked against something that is signed.
+/// Not for large data: archives have their own encryption, and age carries their keys. ASCII armor is read
+/// and never written; no passphrases; stanzas of other kinds are passed over as the format says. age does
+/// not say who made a file: what is inside must be checked against something that is signed.
 package enum AgeFile {
   /// The largest plaintext.
   package static let plaintextLimit = 64 << 20
@@ -12,6 +12,8 @@ package enum AgeFile {
   package static let byteLimit =
     AgeHeader.byteLimit + AgeStream.nonceByteCount + plaintextLimit
     + (plaintextLimit / AgeStream.chunkByteCount + 1) * AuthenticatedCipher.tagByteCount
+  /// The same in ASCII armor, which is longer.
+  package static let armoredByteLimit = AgeArmor.byteLimit(byteLimit)
   private static let fileKeyByteCount = 16
   private static let stanzaName = "X25519"
   private static let wrapInfo = Array("age-encryption.org/v1/X25519".utf8)
@@ -43,16 +45,16 @@ package enum AgeFile {
 
   /// The plaintext of a file that one of `identities` opens.
   ///
-  /// - Throws: `.badAgeFile` for a header or a stanza that breaks the format, `.noMatch` when no identity
-  ///   opens a stanza, `.ageHeaderMAC` and `.agePayload` for what was altered or cut, `.limit`.
+  /// - Parameter file: In binary form or in ASCII armor.
+  /// - Throws: `.ageArmor` for armor, and `.badAgeFile` for a header or a stanza, that breaks the format;
+  ///   `.noMatch` when no identity opens a stanza, `.ageHeaderMAC` and `.agePayload` for what was altered or
+  ///   cut, `.limit`.
   package static func decrypt(
     _ file: [UInt8], with identities: [AgeIdentity]
   ) throws(CryptographyError) -> [UInt8] {
-    guard file.count <= byteLimit else {
-      throw CryptographyError(
-        .limit, "an age file of \(file.count) bytes is over the limit of \(byteLimit)",
-        remedy: "check that this is the right file")
-    }
+    try checkLimit(file, AgeArmor.isArmored(file) ? armoredByteLimit : byteLimit)
+    let file = try binary(file)
+    try checkLimit(file, byteLimit)
     let header = try parse(file)
     let fileKey = try fileKey(of: header, identities)
     // Compared in time that does not tell how much was right.
@@ -66,6 +68,26 @@ package enum AgeFile {
       throw badFile("the payload's nonce is cut short")
     }
     return try AgeStream.decrypt(payload, fileKey: fileKey)
+  }
+
+  private static func checkLimit(_ file: [UInt8], _ limit: Int) throws(CryptographyError) {
+    guard file.count <= limit else {
+      throw CryptographyError(
+        .limit, "an age file of \(file.count) bytes is over the limit of \(limit)",
+        remedy: "check that this is the right file")
+    }
+  }
+
+  /// The file without the armor that it may have.
+  private static func binary(_ file: [UInt8]) throws(CryptographyError) -> [UInt8] {
+    guard AgeArmor.isArmored(file) else { return file }
+    do throws(ParsingError) {
+      return try AgeArmor.decode(file)
+    } catch {
+      throw CryptographyError(
+        .ageArmor, "\(error.reason) (byte \(error.offset))",
+        remedy: "copy the text again, whole and unchanged, or ask for the file in binary form")
+    }
   }
 
   private static func parse(_ file: [UInt8]) throws(CryptographyError) -> AgeHeader {
@@ -144,6 +166,8 @@ package enum AgeFile {
 extension CryptographyError.Code {
   /// An age file that breaks the format.
   package static let badAgeFile = CryptographyError.Code(name: "badAgeFile")
+  /// ASCII armor that breaks the format.
+  package static let ageArmor = CryptographyError.Code(name: "ageArmor")
   /// No identity opens the file.
   package static let noMatch = CryptographyError.Code(name: "noMatch")
   /// The header of an age file was altered.

@@ -10,7 +10,7 @@ extension ArchiveChecker {
     let table = try ObjectTable.load(source, seal).table
     for (position, row) in table.rows.enumerated() {
       progress(0.8 + 0.2 * Double(position) / Double(max(1, table.rows.count)))
-      attempt("\(row.name) cannot be used") { checker throws(ArchiveError) in
+      attempt("\(row.name) cannot be used", isOfWholeFile: true) { checker throws(ArchiveError) in
         try checker.compare(row)
       }
     }

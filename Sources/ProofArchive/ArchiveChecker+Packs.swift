@@ -7,8 +7,7 @@ extension ArchiveChecker {
     let there = Set(names)
     var number: UInt32 = 0
     while number <= ArchiveFiles.packNumberLimit, there.contains(ArchiveFiles.pack(number)) {
-      attempt("some chunks of \(ArchiveFiles.pack(number)) cannot be found") {
-        checker throws(ArchiveError) in
+      attempt(ArchiveChecker.consequence(ofPack: number)) { checker throws(ArchiveError) in
         let hasIndex = there.contains(ArchiveFiles.packIndex(number))
         try checker.pack(number, hasIndex: hasIndex, header, rawLimit: rawLimit)
       }
@@ -16,8 +15,12 @@ extension ArchiveChecker {
     }
   }
 
+  private static func consequence(ofPack number: UInt32) -> String {
+    "some chunks of \(ArchiveFiles.pack(number)) cannot be found"
+  }
+
   /// Every frame of one pack by its checksum, and the lengths in its index.
-  private func pack(
+  private mutating func pack(
     _ number: UInt32, hasIndex: Bool, _ header: RecordsHeader, rawLimit: Int
   ) throws(ArchiveError) {
     let (name, indexName) = (ArchiveFiles.pack(number), ArchiveFiles.packIndex(number))
@@ -38,9 +41,10 @@ extension ArchiveChecker {
     try PackCatalog.comparePack(number, index.packByteCount, source)
     // The frames of the drawn checkpoints were read with their chunks.
     if case .subset = depth { return }
-    let frames = try PackScan.allFrames(
-      of: number, byteCount: total, in: source, header, rawLimit: rawLimit)
-    guard frames == index.rows.map(\.byteCount) else {
+    let (frames, damage) = try PackScan.allFrames(
+      of: number, byteCount: total, in: source, header, rawLimit: rawLimit, index: index)
+    for error in damage { add(error, ArchiveChecker.consequence(ofPack: number)) }
+    guard !damage.isEmpty || frames == index.rows.map(\.byteCount) else {
       throw ArchiveError(.malformed, at: indexName, "its rows are not the frames of the pack")
     }
   }

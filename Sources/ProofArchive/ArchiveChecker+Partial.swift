@@ -23,7 +23,8 @@ extension ArchiveChecker {
         $0.addingReportingOverflow($1.byteCount).overflow ? .max : $0 + $1.byteCount
       })
     for row in table.rows {
-      attempt(anew: partial, nil, "\(row.name) cannot be used") { checker throws(ArchiveError) in
+      attempt(anew: partial, nil, "\(row.name) cannot be used", isOfWholeFile: true) {
+        checker throws(ArchiveError) in
         let isThere = try storing { () throws(StorageError) in try partial.isWhole(row.name) }
         if isThere { try checker.compare(row) }
       }
@@ -128,6 +129,7 @@ extension ArchiveChecker {
   /// As `attempt`; what is damaged here is fetched again.
   private mutating func attempt(
     anew partial: PartialArchive, _ segment: Int?, _ consequence: String,
+    isOfWholeFile: Bool = false,
     _ body: (inout ArchiveChecker) throws(ArchiveError) -> Void
   ) {
     do throws(ArchiveError) {
@@ -136,7 +138,7 @@ extension ArchiveChecker {
       let isMended =
         [.damaged, .missing, .malformed, .limit].contains(error.code) && !error.isSigned
       let next = partial.remedy(segment.map { RangeSet(numbers: [$0]) })
-      add(error, consequence, next: isMended ? next : nil)
+      add(error, consequence, next: isMended ? next : nil, isOfWholeFile: isOfWholeFile)
     }
   }
 }

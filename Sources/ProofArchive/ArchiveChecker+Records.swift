@@ -95,15 +95,15 @@ extension ArchiveChecker {
   }
 
   private mutating func loader(_ pass: RecordsPass) -> ChunkLoader {
-    var indexes: [UInt32: PackIndex] = [:]
+    var packs: [UInt32: OpenPack] = [:]
     if !report.isSealed {
       attempt("chunks in packs without an index cannot be found") { checker throws(ArchiveError) in
-        indexes = try KeptPacks(checker.source, pass.walk.header).openIndexes
+        packs = try KeptPacks(checker.source, pass.walk.header).openPacks
       }
     }
     return ChunkLoader(
       source: source, opening: pass.opening, header: pass.walk.header, keys: pass.keys,
-      open: indexes)
+      open: packs)
   }
 
   /// Up to the first frame that is torn, which is what a crash leaves at the end (§7).
@@ -121,7 +121,7 @@ extension ArchiveChecker {
         let isTorn =
           (try? RecordScan.holdsFrame(
             from: start + 1, in: source, isEncrypted: pass.walk.header.suite == 1)) != true
-        if isTorn, let torn = report.findings.popLast()?.error {
+        if isTorn, let torn = faults.popLast()?.error {
           add(
             torn, "checkpoint \(number), which was being written, is lost",
             next: "go on with the training, which cuts off what is torn")
@@ -140,7 +140,7 @@ extension ArchiveChecker {
     pass.previous = nil
     pass.previousState = nil
     let start = pass.walk.offset
-    attempt("checkpoint \(number) and \(before) cannot be verified") {
+    attempt("checkpoint \(number) and \(before) cannot be verified", checkpoint: number) {
       checker throws(ArchiveError) in
       let frame: RecordFrame
       do throws(ArchiveError) {

@@ -7,12 +7,6 @@ internal import ProofPrimitives
 /// Goes on after a finding: one damaged chunk says nothing about the next. Memory: two states, and
 /// about 40 bytes a data point and a chunk. It does not redo training: that is the verifier's work.
 package struct ArchiveChecker {
-  package struct Finding: Sendable {
-    package let error: ArchiveError
-    /// What can no longer be done with the archive because of it.
-    package let consequence: String
-  }
-
   package struct Report: Sendable {
     package internal(set) var findings: [Finding] = []
     package internal(set) var isSealed = false
@@ -35,6 +29,10 @@ package struct ArchiveChecker {
   let depth: Depth
   let progress: (Double) -> Void
   var report = Report()
+  /// What was met so far; the same damage perhaps several times.
+  var faults: [Fault] = []
+  /// Why bytes could not be had that may be whole where they are.
+  var unread: ArchiveError?
 
   /// How much of an archive is read.
   package enum Depth: Sendable {
@@ -71,12 +69,13 @@ package struct ArchiveChecker {
       path: path, source: source, access: access, depth: depth, progress: progress)
     let names = try DirectoryListing.names(path)
     if let partial { try checker.run(partial, names) } else { try checker.run(names) }
-    checker.report.bytes = source.transfer.bytes
-    return checker.report
+    return try checker.finished()
   }
 
   /// Checks a sealed archive on a server. Its files are those of the sealed table: what else stands
   /// there is not known.
+  ///
+  /// - Throws: `.noRanges` when the server ignores ranges and has a file that is too large for that.
   package static func check(
     remote source: any ObjectSource, access: ArchiveAccess = .none, depth: Depth,
     progress: @escaping (Double) -> Void = { _ in }
@@ -84,8 +83,7 @@ package struct ArchiveChecker {
     var checker = ArchiveChecker(
       path: source.location, source: source, access: access, depth: depth, progress: progress)
     try checker.run(nil)
-    checker.report.bytes = source.transfer.bytes
-    return checker.report
+    return try checker.finished()
   }
 
   private init(
@@ -224,67 +222,5 @@ package struct ArchiveChecker {
       packs(names, header, rawLimit: ChunkFrame.rawByteLimit)
     }
     objects(names, isListed: isListed, seal, nil)
-  }
-
-  mutating func attempt(
-    _ consequence: String, _ body: (inout ArchiveChecker) throws(ArchiveError) -> Void
-  ) {
-    do throws(ArchiveError) { try body(&self) } catch { add(error, consequence) }
-  }
-
-  /// - Parameter next: What to do, where the error does not know and the check does.
-  mutating func add(_ error: ArchiveError, _ consequence: String, next: String? = nil) {
-    report.findings.append(
-      Finding(
-        error: ArchiveError(
-          error.code, at: error.place, error.message, remedy: next ?? remedy(error),
-          // Without a seal nothing was signed yet.
-          isSigned: error.isSigned && report.isSealed), consequence: consequence))
-  }
-
-  /// Damage is mended with another copy, where there can be one.
-  private func remedy(_ error: ArchiveError) -> String {
-    let mended: [ArchiveError.Code] = [.damaged, .missing, .malformed, .limit]
-    guard mended.contains(error.code), !error.isSigned else { return error.remedy }
-    return report.isSealed
-      ? copyRemedy : "`pol repair \(shownPath) --salvage --out NEW` keeps what is whole"
-  }
-
-  private var shownPath: String { printable(path, limit: 1000) }
-
-  private var copyRemedy: String {
-    "`pol repair \(shownPath) --from COPY --out NEW` takes what is whole from another copy"
-  }
-
-  /// Where all damage is in files that follow from whole ones, no copy is needed
-  /// (`spec/repair.md` §3).
-  private mutating func preferComputing() {
-    let copied = copyRemedy
-    let isComputed = report.findings.allSatisfy {
-      $0.error.remedy != copied || followsFromOthers($0.error.place)
-    }
-    guard isComputed else { return }
-    report.findings = report.findings.map { finding in
-      let error = finding.error
-      guard error.remedy == copied else { return finding }
-      return Finding(
-        error: ArchiveError(
-          error.code, at: error.place, error.message,
-          remedy: "`pol repair \(shownPath) --salvage --out NEW` computes it from the other files",
-          isSigned: error.isSigned), consequence: finding.consequence)
-    }
-  }
-
-  /// Whether repairing computes the file that `place` names, under suite 0.
-  private func followsFromOthers(_ place: String) -> Bool {
-    var rest = place[...]
-    for folder in ["\(path)/", "\(source.location)/"] where rest.hasPrefix(folder) {
-      rest = rest.dropFirst(folder.count)
-      break
-    }
-    let name = String(rest.prefix { $0 != "," })
-    guard ArchiveFiles.isKnown(name) else { return false }
-    return [ArchiveFiles.recordIndex, ArchiveFiles.norms, ArchiveFiles.objects].contains(name)
-      || name.hasPrefix("dataset/tree.") || name.hasSuffix(".index")
   }
 }

@@ -50,7 +50,7 @@ final class ArchiveCopy {
     do throws(ArchiveError) {
       return try body()
     } catch {
-      if error.code == .io, failure == nil { failure = error }
+      if error.code.isUnread, failure == nil { failure = error }
       return nil
     }
   }

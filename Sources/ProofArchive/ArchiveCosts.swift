@@ -1,11 +1,12 @@
 package import ChunkStorage
 internal import ProofPrimitives
 
-/// What each checkpoint of an archive costs, out of records, envelopes, pack indexes and the headers of
-/// frames: no payload is read.
+/// What each checkpoint of an archive costs, out of records, envelopes and pack indexes; in a folder also
+/// out of the headers of frames. No payload is read.
 ///
 /// A frame is counted with the first record that needs it. Its codec is what its header says, which nothing
-/// here compares: it is bookkeeping and no evidence.
+/// here compares: it is bookkeeping and no evidence. A server is not asked for it: that would be a request
+/// for each frame.
 package struct ArchiveCosts: Sendable {
   package struct Frames: Equatable, Sendable {
     package internal(set) var count = 0
@@ -35,37 +36,64 @@ package struct ArchiveCosts: Sendable {
   }
 
   package private(set) var checkpoints: [Checkpoint] = []
-  /// By the codec of the frame's header; nil for one that this version does not know.
-  package private(set) var codecs: [ChunkCodec?: Frames] = [:]
+  /// By the codec of the frame's header, its key nil for one that this version does not know. Nil where
+  /// headers were not read.
+  package private(set) var codecs: [ChunkCodec?: Frames]?
   /// Frames of the packs that no record needs.
   package private(set) var unnamed = Frames()
   private var seen = PlaceSet()
 
+  /// A frame that no record before needed.
+  private struct Item {
+    let place: Envelope.Place
+    /// Of the chunk, and of all that it is a delta against (`spec/archive.md` §5.1).
+    let rawByteCount: Int
+    let isDelta: Bool
+  }
+
   private static let indexRowByteCount = 36
   private static let recordIndexRowByteCount = 52
   private static let normsRowByteCount = 40
-  /// Headers asked for in one round trip.
+  /// Headers read at a time.
   private static let headerWindow = 512
+  /// 8 MiB of records asked for at a time.
+  private static let recordWindow = 8 << 20
 
   /// - Parameter progress: Called with 0 to 1.
-  /// - Complexity: reads every record, the pack indexes, and 16 bytes of each frame.
+  /// - Complexity: reads every record and the pack indexes; in a folder also 16 bytes of each frame.
   package init(
     _ reader: ArchiveReader, progress: (Double) -> Void = { _ in }
   ) throws(ArchiveError) {
     let rows = reader.index.rows
     if let partial = reader.partial { throw partial.refusal }
+    codecs = reader.source.isNear ? [:] : nil
     var isWhole = true
+    var end = 0
     for number in rows.indices.dropFirst() {
+      if number >= end {
+        end = ArchiveCosts.window(from: number, rows)
+        try reader.prefetch(number...end - 1)
+      }
       // A grant may open some of them; what the others name is not known then.
       guard try reader.holds(record: number) else {
         isWhole = false
         continue
       }
-      try reader.prefetch(number...number)
       try add(reader.checkpoint(number), reader.envelope(number), rows[number], reader)
       progress(Double(number) / Double(rows.count))
     }
     if isWhole { try countUnnamed(reader) }
+  }
+
+  /// After the last record that is asked for together with this one.
+  private static func window(from number: Int, _ rows: [RecordIndex.Row]) -> Int {
+    var end = number + 1
+    var byteCount = rows[number].frameByteCount
+    while end < rows.count, byteCount + rows[end].frameByteCount <= recordWindow {
+      byteCount += rows[end].frameByteCount
+      end += 1
+    }
+    return end
   }
 
   private mutating func add(
@@ -77,43 +105,85 @@ package struct ArchiveCosts: Sendable {
       chunkCount: record.chunks.count,
       recordByteCount: row.frameByteCount + ArchiveCosts.recordIndexRowByteCount
         + (record.sequence > 1 ? ArchiveCosts.normsRowByteCount : 0))
-    var places: [Envelope.Place] = []
-    let newRows = envelope.rows.filter { row in
-      guard seen.insert(row.place) else { return false }
-      places.append(row.place)
-      return true
-    }
-    checkpoint.knownChunkCount = record.chunks.count - newRows.count
-    for row in envelope.ancestors where seen.insert(row.place) { places.append(row.place) }
-    var start = 0
-    while start < places.count {
-      let end = min(places.count, start + ArchiveCosts.headerWindow)
-      for (count, heading) in try reader.loader.headings(of: Array(places[start..<end])) {
-        let codec = ChunkCodec(rawValue: heading.codec)
-        codecs[codec, default: Frames()].add(count, heading.rawByteCount)
-        if heading.codec >= ChunkCodec.deltaPlanes.rawValue, heading.codec < 32 {
-          checkpoint.deltas.add(count, heading.rawByteCount)
-        } else {
-          checkpoint.alone.add(count, heading.rawByteCount)
-        }
+    let items = newItems(record, envelope, &checkpoint)
+    let lengths = try reader.loader.frameByteCounts(of: items.map(\.place))
+    for (item, byteCount) in zip(items, lengths) {
+      if item.isDelta {
+        checkpoint.deltas.add(byteCount, item.rawByteCount)
+      } else {
+        checkpoint.alone.add(byteCount, item.rawByteCount)
       }
-      start = end
     }
-    checkpoint.indexByteCount = places.count * ArchiveCosts.indexRowByteCount
+    if codecs != nil { try countCodecs(items, lengths, reader) }
+    checkpoint.indexByteCount = items.count * ArchiveCosts.indexRowByteCount
     checkpoints.append(checkpoint)
   }
 
+  /// The frames that come with a record.
+  private mutating func newItems(
+    _ record: CheckpointRecord, _ envelope: Envelope, _ checkpoint: inout Checkpoint
+  ) -> [Item] {
+    var items: [Item] = []
+    // Chunks of one record that are equal have one row, in order of first appearance.
+    var named = Set<Digest>()
+    let lengths = record.chunks.enumerated().compactMap { chunk, digest in
+      named.insert(digest).inserted ? record.layout.byteCount(ofChunk: chunk) : nil
+    }
+    var ancestorLengths = [Int](repeating: 0, count: envelope.ancestors.count)
+    for (row, byteCount) in zip(envelope.rows, lengths) {
+      var next = row.parent
+      while let position = next {
+        ancestorLengths[position] = byteCount
+        next = envelope.ancestors[position].parent
+      }
+      guard seen.insert(row.place) else { continue }
+      items.append(
+        Item(place: row.place, rawByteCount: byteCount, isDelta: row.parent != nil))
+    }
+    checkpoint.knownChunkCount = record.chunks.count - items.count
+    for (row, byteCount) in zip(envelope.ancestors, ancestorLengths)
+    where seen.insert(row.place) {
+      items.append(
+        Item(place: row.place, rawByteCount: byteCount, isDelta: row.parent != nil))
+    }
+    return items
+  }
+
+  private mutating func countCodecs(
+    _ items: [Item], _ lengths: [Int], _ reader: ArchiveReader
+  ) throws(ArchiveError) {
+    var start = 0
+    while start < items.count {
+      let end = min(items.count, start + ArchiveCosts.headerWindow)
+      let headings = try reader.loader.headings(of: items[start..<end].map(\.place))
+      for (byteCount, heading) in zip(lengths[start..<end], headings) {
+        codecs?[ChunkCodec(rawValue: heading.codec), default: Frames()]
+          .add(byteCount, heading.rawByteCount)
+      }
+      start = end
+    }
+  }
+
   private mutating func countUnnamed(_ reader: ArchiveReader) throws(ArchiveError) {
-    var number: UInt32 = 0
-    while try storing({ () throws(StorageError) in
-      try reader.source.byteCount(of: ArchiveFiles.pack(number))
-    }) != nil {
+    for number in try packNumbers(reader) {
       for (frame, count) in try reader.loader.frameByteCounts(ofPack: number).enumerated()
       where !seen.contains(Envelope.Place(pack: number, frame: UInt32(frame))) {
         unnamed.add(count, 0)
       }
-      number += 1
     }
+  }
+
+  /// Of a sealed archive by its table, which is one request.
+  private func packNumbers(_ reader: ArchiveReader) throws(ArchiveError) -> [UInt32] {
+    if reader.seal != nil {
+      let count = try reader.objectTable().rows.count { $0.name.hasSuffix(".pack") }
+      return Array(0..<UInt32(clamping: count))
+    }
+    var number: UInt32 = 0
+    while try storing({ () throws(StorageError) in
+      try reader.source.byteCount(of: ArchiveFiles.pack(number))
+    }) != nil { number += 1 }
+    return Array(0..<number)
   }
 }
 
@@ -126,28 +196,30 @@ extension ArchiveCosts.Frames {
 }
 
 extension ChunkLoader {
-  /// Length of each frame and what its header says, without the payload.
-  func headings(
-    of places: [Envelope.Place]
-  ) throws(ArchiveError) -> [(byteCount: Int, heading: ChunkFrame.Heading)] {
+  /// Length of each frame, out of the indexes of their packs.
+  func frameByteCounts(of places: [Envelope.Place]) throws(ArchiveError) -> [Int] {
     try catalog.load(Set(places.map(\.pack)))
-    var rows: [PackIndex.Row] = []
-    for place in places { rows.append(try catalog.row(place, for: "a chunk")) }
-    let headers = try source.allBytes(
-      of: zip(places, rows).map { place, row in
-        (
-          ArchiveFiles.pack(place.pack),
-          row.offset..<row.offset + ChunkFrame.headerByteCount
-        )
-      })
-    var found: [(byteCount: Int, heading: ChunkFrame.Heading)] = []
-    for ((place, row), bytes) in zip(zip(places, rows), headers) {
-      let heading = try storing { () throws(StorageError) in
-        try ChunkFrame.Heading(bytes, at: ArchiveFiles.pack(place.pack))
-      }
-      found.append((row.byteCount, heading))
+    var lengths: [Int] = []
+    for place in places { lengths.append(try catalog.row(place, for: "a chunk").byteCount) }
+    return lengths
+  }
+
+  /// What the header of each frame says, without the payload.
+  func headings(of places: [Envelope.Place]) throws(ArchiveError) -> [ChunkFrame.Heading] {
+    var ranges: [(name: String, range: Range<Int>)] = []
+    for place in places {
+      let offset = try catalog.row(place, for: "a chunk").offset
+      ranges.append(
+        (ArchiveFiles.pack(place.pack), offset..<offset + ChunkFrame.headerByteCount))
     }
-    return found
+    var headings: [ChunkFrame.Heading] = []
+    for (place, bytes) in zip(places, try source.allBytes(of: ranges)) {
+      headings.append(
+        try storing { () throws(StorageError) in
+          try ChunkFrame.Heading(bytes, at: ArchiveFiles.pack(place.pack))
+        })
+    }
+    return headings
   }
 
   func frameByteCounts(ofPack number: UInt32) throws(ArchiveError) -> [Int] {

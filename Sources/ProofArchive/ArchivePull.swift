@@ -69,7 +69,7 @@ package struct ArchivePull: Sendable {
     _ partial: PartialArchive?, _ progress: TransferProgress
   ) throws(ArchiveError) {
     let rows = listing.rows
-    try ConcurrentWork.run(rows.count, width: ArchiveTransfer.width) {
+    try ConcurrentWork.run(rows.count, width: try width(rows)) {
       number, hasFailed throws(ArchiveError) in
       let row = rows[number]
       if try isThere(row) {
@@ -84,6 +84,18 @@ package struct ArchivePull: Sendable {
         progress.addCopiedFile()
       }
     }
+  }
+
+  /// Of a server that ignores ranges one file after another is fetched: a piece of one costs all of it,
+  /// and the source keeps what came last.
+  private func width(_ rows: [ObjectTable.Row]) throws(ArchiveError) -> Int {
+    guard !source.isNear, rows.contains(where: { $0.byteCount > pieceByteCount }),
+      let smallest = rows.last(where: { $0.byteCount > 1 })
+    else { return ArchiveTransfer.width }
+    _ = try storing { () throws(StorageError) in
+      try source.read(smallest.name, range: 0..<1)
+    }
+    return source.ignoresRanges ? 1 : ArchiveTransfer.width
   }
 
   private func refuseAnother(_ name: String, _ bytes: [UInt8]) throws(ArchiveError) {

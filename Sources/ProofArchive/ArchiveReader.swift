@@ -80,7 +80,7 @@ package final class ArchiveReader {
       source: staged, root: opening.datasetRoot, count: opening.datasetCount, keys: keys)
     let kept = try KeptPacks(source, header)
     loader = ChunkLoader(
-      source: staged, opening: opening, header: header, keys: keys, open: kept.openIndexes)
+      source: staged, opening: opening, header: header, keys: keys, open: kept.openPacks)
   }
 
   /// The seal with its signature checked: its fields are what the holder of its key said.
@@ -158,6 +158,7 @@ package final class ArchiveReader {
   private static func opening(
     _ source: any ObjectSource, _ index: RecordIndex, _ keys: ArchiveKeys?
   ) throws(ArchiveError) -> OpeningRecord {
+    // Always: a seal counts two records at least, and the index has as many.
     guard let row = index.rows.first else {
       throw ArchiveError(.damaged, at: ArchiveFiles.recordIndex, "there are no records")
     }
@@ -221,9 +222,9 @@ package final class ArchiveReader {
       () throws(ParsingError) in
       try CheckpointRecord(parsing: frame.record[...], opening: opening)
     }
-    guard record.sequence == UInt64(number), record.previous == index.rows[number - 1].hash,
-      number == 1 || record.firstStep >= 0
-    else {
+    // Not its first step: parsing has it at 0 or above, and that it is the last one's step is the verifier's
+    // to judge.
+    guard record.sequence == UInt64(number), record.previous == index.rows[number - 1].hash else {
       throw ArchiveError(
         .malformed, at: place, "the record does not chain to the one before it",
         remedy: "the prover signed this: ask for a corrected archive", isSigned: seal != nil)

@@ -6,7 +6,8 @@ internal import ProofPrimitives
 extension ArchiveRepair {
   /// Computes a file from what was made of the others; true when it has its digest.
   func computed(_ row: ObjectTable.Row) throws(ArchiveError) -> Bool {
-    // Under encryption these would need the key, and are rarely all that is lost.
+    // Under encryption these would need the key, and are rarely all that is lost. What they gave without
+    // it, the digest would refuse.
     guard seal.suite == 0, let bytes = try? bytes(row.name) else { return false }
     return try write(row, bytes)
   }
@@ -37,6 +38,7 @@ extension ArchiveRepair {
     while let value = try? reader.u64("offset") {
       let end = Int(clamping: value)
       if let start {
+        // The limit bounds what is held in memory of a large file; beyond the file the read refuses.
         guard start < end, end - start <= SaltedPoint.byteLimit else { return nil }
         let bytes = try made.bytes(of: ArchiveFiles.points, start..<end)
         guard let signature = SaltedPoint.signature(ofEncoded: bytes[...]) else { return nil }

@@ -43,6 +43,7 @@ extension ArchiveRepair {
 
   /// Writes the file out of its pieces; true when it has its digest.
   func assemble(_ row: ObjectTable.Row, _ pieces: [Piece]) throws(ArchiveError) -> Bool {
+    // A signed length may be false under a digest that is right. Without a choice there would be no turn.
     guard pieces.last?.range.upperBound == row.byteCount,
       pieces.allSatisfy({ !$0.choices.isEmpty })
     else { return false }
@@ -154,8 +155,9 @@ extension ArchiveRepair {
   private func recordPieces(_ row: ObjectTable.Row) -> [Piece]? {
     let isEncrypted = seal.suite == 1
     let start = piece(row, 0..<RecordsHeader.byteCount, "its header") { bytes in
+      // The suite follows from the epoch, in both.
       guard let header = try? RecordsHeader(parsing: bytes), header.archiveID == seal.archiveID,
-        header.suite == seal.suite, header.keyEpoch == seal.keyEpoch
+        header.keyEpoch == seal.keyEpoch
       else { return .wrong }
       return .possible
     }
@@ -204,7 +206,10 @@ extension ArchiveRepair {
     var offsets: [Int] = []
     while let value = try? reader.u64("offset") { offsets.append(Int(clamping: value)) }
     guard offsets.first == 0, offsets.last == row.byteCount,
-      zip(offsets, offsets.dropFirst()).allSatisfy({ $0 < $1 })
+      zip(offsets, offsets.dropFirst()).allSatisfy({
+        // A false length is not held in memory as zeros.
+        $0 < $1 && $1 - $0 <= SaltedPoint.byteLimit
+      })
     else { return nil }
     return offsets.indices.dropLast().map { index in
       let leaf = leaves[index * Digest.byteCount..<(index + 1) * Digest.byteCount]
@@ -228,10 +233,9 @@ extension ArchiveRepair {
     for copy in copies {
       guard let byteCount = copy.byteCount(row.name) else { continue }
       for shift in byteCount == row.byteCount ? [0] : [0, byteCount - row.byteCount] {
-        let (start, overflow) = range.lowerBound.addingReportingOverflow(shift)
-        guard !overflow, start >= 0, start <= byteCount, byteCount - start >= range.count,
-          let bytes = copy.bytes(row.name, start..<start + range.count)
-        else { continue }
+        // A piece ends within the sealed length, so that no sum overflows; out of the copy there are none.
+        let start = range.lowerBound + shift
+        guard let bytes = copy.bytes(row.name, start..<start + range.count) else { continue }
         let judgement = judge(bytes)
         guard judgement != .wrong else { continue }
         let choice = Choice(

@@ -223,6 +223,7 @@ package final class ArchiveRepair {
   // MARK: - One file
 
   private func make(_ row: ObjectTable.Row) throws(ArchiveError) -> File.Outcome {
+    // The digest would refuse the others too, after all of their bytes.
     for copy in copies where copy.byteCount(row.name) == row.byteCount {
       if try write(row, copy: copy) { return .copied(copy.location) }
     }

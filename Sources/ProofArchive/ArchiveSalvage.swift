@@ -99,7 +99,7 @@ package struct ArchiveSalvage: Sendable {
       return nil
     } catch {
       // What cannot be read now may be whole.
-      if error.code == .io { throw error }
+      if error.code.isUnread { throw error }
       return error.message
     }
   }
@@ -130,7 +130,7 @@ package struct ArchiveSalvage: Sendable {
   ) throws(ArchiveError) -> (count: Int, reason: ArchiveError?) {
     let loader = ChunkLoader(
       source: source, opening: scan.opening, header: scan.header, keys: scan.keys,
-      open: try KeptPacks(source, scan.header).openIndexes)
+      open: try KeptPacks(source, scan.header).openPacks)
     var walk = try RecordWalk(source, keys: scan.keys)
     for (number, row) in scan.rows.enumerated() {
       progress(Double(number) / Double(scan.rows.count))
@@ -148,7 +148,7 @@ package struct ArchiveSalvage: Sendable {
         try loader.check(record, envelope: envelope)
       } catch {
         // What cannot be read now may be whole.
-        if error.code == .io { throw error }
+        if error.code.isUnread { throw error }
         return (number - 1, error)
       }
     }

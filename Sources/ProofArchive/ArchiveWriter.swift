@@ -176,7 +176,7 @@ package final class ArchiveWriter {
     }
     return ChunkLoader(
       source: source, opening: opening, header: header, keys: keys,
-      open: [index.packNumber: index])
+      open: [index.packNumber: OpenPack(index: index)])
   }
 
   /// Appends a checkpoint. Not durable before `sync`.

@@ -53,7 +53,7 @@ final class ChunkLoader {
   ///   - open: Packs that have no index yet.
   init(
     source: any ObjectSource, opening: OpeningRecord, header: RecordsHeader, keys: ArchiveKeys?,
-    open: [UInt32: PackIndex] = [:]
+    open: [UInt32: OpenPack] = [:]
   ) {
     self.source = source
     self.header = header

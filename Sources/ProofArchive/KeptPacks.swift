@@ -10,6 +10,8 @@ struct KeptPacks {
     var frameCount: Int
     /// Their lengths, for a pack without an index.
     var openFrames: [Int]?
+    /// Where what is not whole begins, in a pack without an index.
+    var tornOffset: Int?
     /// Why there are no more, where no crash explains it: a record that names another has lost it.
     var damage: ArchiveError?
     /// What its frames hold as the records give it, for a pack without an index.
@@ -82,6 +84,7 @@ struct KeptPacks {
     let frames = try PackScan.wholeFrames(of: number, in: source, header)
     var pack = Pack(frameCount: frames.count, openFrames: frames)
     let end = PackIndex.packHeaderByteCount + frames.reduce(0, +)
+    pack.tornOffset = end < total ? end : nil
     // What a crash tears is the end of the pack.
     if let index, index.packByteCount > total {
       pack.damage = KeptPacks.damage(
@@ -148,11 +151,12 @@ struct KeptPacks {
   }
 
   /// Places of the frames in packs without an index, for readers.
-  var openIndexes: [UInt32: PackIndex] {
-    packs.reduce(into: [:]) { indexes, item in
+  var openPacks: [UInt32: OpenPack] {
+    packs.reduce(into: [:]) { open, item in
       guard let frames = item.value.openFrames else { return }
-      indexes[item.key] = PackIndex(
-        packNumber: item.key, frames: frames.map { (Digest.zero, $0) })
+      open[item.key] = OpenPack(
+        index: PackIndex(packNumber: item.key, frames: frames.map { (Digest.zero, $0) }),
+        tornOffset: item.value.tornOffset)
     }
   }
 

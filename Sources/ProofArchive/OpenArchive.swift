@@ -3,10 +3,10 @@ internal import ProofPrimitives
 
 /// Where an archive's files are read from: a folder, also one of some segments, or a server.
 package func openArchiveSource(
-  _ location: String, s3 settings: S3Settings? = nil
+  _ location: String, s3 settings: S3Settings? = nil, notice: @escaping SourceNotice = { _ in }
 ) throws(ArchiveError) -> any ObjectSource {
   let source = try storing { () throws(StorageError) in
-    try openObjectSource(location, s3: settings)
+    try openObjectSource(location, s3: settings, notice: notice)
   }
   guard let folder = source as? DirectoryObjectSource, let partial = try PartialArchive(folder)
   else { return source }

@@ -1,6 +1,13 @@
 internal import ChunkStorage
 internal import ProofPrimitives
 
+/// The whole frames of a pack that has no index.
+struct OpenPack {
+  let index: PackIndex
+  /// Where bytes stand after them that are no whole frame.
+  var tornOffset: Int?
+}
+
 /// The frames of the packs that are read, by number: indexes are fetched when they are needed, all
 /// that one step needs in one round trip.
 ///
@@ -9,13 +16,13 @@ final class PackCatalog {
   private let source: any ObjectSource
   private let rawLimit: Int
   /// Packs that have no index yet, because the archive is not sealed.
-  private let open: [UInt32: PackIndex]
+  private let open: [UInt32: OpenPack]
   private var closed: [UInt32: PackIndex] = [:]
   private var rowCount = 0
   /// About 24 MiB of rows; a pack of 64 MiB has a few hundred.
   private static let rowLimit = 1 << 19
 
-  init(_ source: any ObjectSource, rawLimit: Int, open: [UInt32: PackIndex] = [:]) {
+  init(_ source: any ObjectSource, rawLimit: Int, open: [UInt32: OpenPack] = [:]) {
     self.source = source
     self.rawLimit = rawLimit
     self.open = open
@@ -55,9 +62,15 @@ final class PackCatalog {
     _ place: Envelope.Place, for what: @autoclosure () -> String
   ) throws(ArchiveError) -> PackIndex.Row {
     if open[place.pack] == nil, closed[place.pack] == nil { try load([place.pack]) }
-    guard let index = open[place.pack] ?? closed[place.pack],
+    guard let index = open[place.pack]?.index ?? closed[place.pack],
       Int(place.frame) < index.rows.count
     else {
+      // Bytes stand where the frame should: it is not missing.
+      if let offset = open[place.pack]?.tornOffset {
+        throw ArchiveError(
+          .damaged, at: "\(source.location)/\(ArchiveFiles.pack(place.pack)), byte \(offset)",
+          "the frame here is not whole, and without an index none after it can be found")
+      }
       throw ArchiveError(
         .missing, at: "\(source.location)/\(ArchiveFiles.pack(place.pack))",
         "it has no frame \(place.frame), which should hold \(what())")
@@ -67,7 +80,7 @@ final class PackCatalog {
 
   /// Lengths of the frames of a pack that is loaded, in order of place.
   func frameByteCounts(ofPack number: UInt32) -> [Int] {
-    (open[number] ?? closed[number])?.rows.map(\.byteCount) ?? []
+    (open[number]?.index ?? closed[number])?.rows.map(\.byteCount) ?? []
   }
 
   /// The index of one pack as it stands in its file.

@@ -68,20 +68,33 @@ enum PackScan {
     }
   }
 
-  /// Lengths of the frames of a pack of `total` bytes that must be whole to its end.
+  /// 1,024 damaged frames tell enough of a pack.
+  private static let damageLimit = 1024
+
+  /// Lengths of the frames of a pack of `total` bytes that must be whole to its end, and what is wrong
+  /// with each that is not; after such a one the index says where the next frame begins.
   static func allFrames(
     of number: UInt32, byteCount total: Int, in source: any ObjectSource, _ header: RecordsHeader,
-    rawLimit: Int
-  ) throws(ArchiveError) -> [Int] {
+    rawLimit: Int, index: PackIndex
+  ) throws(ArchiveError) -> (frames: [Int], damage: [ArchiveError]) {
     var reader = ForwardReader(ArchiveFiles.pack(number), byteCount: total, in: source)
     var frames: [Int] = []
+    var damage: [ArchiveError] = []
     var offset = PackIndex.packHeaderByteCount
     while offset < total {
-      let count = try frame(offset, &reader, header, rawLimit: rawLimit)
-      frames.append(count)
-      offset += count
+      do throws(ArchiveError) {
+        let count = try frame(offset, &reader, header, rawLimit: rawLimit)
+        frames.append(count)
+        offset += count
+      } catch {
+        guard [.damaged, .malformed, .limit].contains(error.code) else { throw error }
+        damage.append(error)
+        let next = index.firstRow(after: offset)
+        guard let next, damage.count < damageLimit else { break }
+        offset = next.offset
+      }
     }
-    return frames
+    return (frames, damage)
   }
 
   /// Compares the first 16 bytes, which must be there.

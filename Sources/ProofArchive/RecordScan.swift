@@ -77,7 +77,8 @@ struct RecordScan {
       let envelope = try? Envelope(
         parsing: frame.envelope[...], chunks: record.chunks, header: header),
       record.sequence == UInt64(rows.count), record.previous == rows.last?.hash,
-      record.sequence == 1 || record.firstStep == rows.last?.step
+      // Of record 1 too, which parses at step 0 alone; record 0 counts as step 0.
+      record.firstStep == rows.last?.step
     else { return false }
     lastCheckpoint = record
     lastEnvelope = envelope
@@ -156,7 +157,7 @@ struct RecordScan {
       do throws(ArchiveError) {
         guard try kept.keep(envelope, chunks: record.chunks) else { break }
       } catch {
-        if refusesDamage || error.code == .io { throw error }
+        if refusesDamage || error.code.isUnread { throw error }
         break
       }
       lastCheckpoint = record

@@ -66,7 +66,8 @@ package struct RecordsHeader: Equatable, Sendable {
       try RecordsHeader(parsing: bytes)
     }
     if let seal {
-      guard header.suite == seal.suite, header.keyEpoch == seal.keyEpoch else {
+      // The suite follows from the epoch, in both.
+      guard header.keyEpoch == seal.keyEpoch else {
         throw ArchiveError(
           .malformed, at: place,
           "its header states another cipher suite or key epoch than the seal")

@@ -163,6 +163,60 @@ import Testing
     }
   }
 
+  /// A zip whose one member has zeros for its bytes, which take no room on the disk.
+  private func writeSparseZip(
+    _ path: String, member: String, byteCount: Int, rows: Int = 1, padding: Int = 0
+  ) throws {
+    func littleEndian(_ value: Int, _ count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    let name = Array(member.utf8)
+    let fields =
+      [20, 0, 0, 0, 0x21, 0, 0].flatMap { littleEndian($0, 2) } + littleEndian(byteCount, 4)
+      + littleEndian(byteCount, 4) + littleEndian(name.count, 2)
+    let head = [0x50, 0x4b, 3, 4] + fields + [0, 0]
+    let row =
+      [0x50, 0x4b, 1, 2, 20, 0] + fields + [UInt8](repeating: 0, count: 16) + name
+    let start = head.count + name.count + byteCount
+    let directory = (0..<rows).flatMap { _ in row }
+    try write(head + name, path)
+    #expect(truncate(path, start) == 0)
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try file.seekToEnd()
+    try file.write(contentsOf: Data(directory))
+    try file.close()
+    let end = start + directory.count + padding
+    #expect(truncate(path, end) == 0)
+    let tail = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try tail.seekToEnd()
+    try tail.write(
+      contentsOf: Data(
+        [0x50, 0x4b, 5, 6, 0, 0, 0, 0] + littleEndian(rows, 2) + littleEndian(rows, 2)
+          + littleEndian(end - start, 4) + littleEndian(start, 4) + [0, 0]))
+    try tail.close()
+  }
+
+  @Test("a directory or a pickle of more than 64 MiB is refused before it is read") func limits()
+    throws
+  {
+    let limit = 64 << 20
+    try withTemporaryDirectory { folder in
+      let path = folder + "/m.pt"
+      func refusal() -> CheckpointFileError? {
+        #expect(throws: CheckpointFileError.self) { try CheckpointSource(opening: path) }
+      }
+      try writeSparseZip(path, member: "a/data.pkl", byteCount: limit + 1)
+      #expect(refusal()?.code == .limit)
+      #expect(refusal()?.message.contains("its pickle has \(limit + 1) bytes") == true)
+      // A small one is read, and its checksum is another.
+      try writeSparseZip(path, member: "a/data.pkl", byteCount: 8)
+      #expect(refusal()?.code == .damaged)
+      try writeSparseZip(path, member: "a/data.pkl", byteCount: 8, padding: limit)
+      #expect(refusal()?.code == .limit)
+      #expect(refusal()?.message.contains("the central directory has 1 members") == true)
+    }
+  }
+
   @Test("a skeleton over the limit is not kept, and the tensors are") func largeLiteral() throws {
     try withTemporaryDirectory { folder in
       let path = folder + "/m.pt"

@@ -1,5 +1,6 @@
 import Foundation
 import ProofTestSupport
+import Synchronization
 import Testing
 
 @testable import ChunkStorage
@@ -53,9 +54,50 @@ import Testing
 
   @Test("an ignored range of a large object is refused") func ignoresRangeOfLarge() throws {
     let got = try read(
-      .endless(Self.answer("200 OK", "Content-Length: \(HTTPObjectSource.ignoredRangeLimit + 1)")))
-    #expect(error(got.result)?.code == .limit)
+      .endless(Self.answer("200 OK", "Content-Length: \(WholeAnswers.byteLimit + 1)")))
+    #expect(error(got.result)?.code == .noRanges)
     #expect(got.bytes < 1 << 20)
+  }
+
+  @Test("ignored ranges are told once, and an object that came whole is not asked for again")
+  func ignoredOnce() throws {
+    let whole = HostileServer.Script.text(
+      Self.answer("200 OK", "Content-Length: 10", body: "0123456789"))
+    let server = try HostileServer([whole])
+    let told = Mutex<[String]>([])
+    let source = try HTTPObjectSource(server.url, patience: Self.patience) { text in
+      told.withLock { $0.append(text) }
+    }
+    // All of it is no part of it.
+    #expect(try source.read("x", range: 0..<10) == Array("0123456789".utf8))
+    #expect(told.withLock { $0 } == [] && !source.ignoresRanges)
+    let requests = (0..<9).map { ObjectRequest("x", .range($0..<$0 + 2)) }
+    let answers = try source.readTogether(requests)
+    #expect(answers == (0..<9).map { Array("0123456789".utf8.dropFirst($0).prefix(2)) })
+    #expect(try source.read("x", range: 2..<6) == Array("2345".utf8))
+    #expect(server.asked.count == 2)
+    #expect(source.ignoresRanges)
+    #expect(throws: StorageError.self) { try source.read("x", range: 8..<11) }
+    _ = try source.read("y", range: 2..<6)
+    #expect(server.asked.count == 3)
+    #expect(
+      told.withLock { $0 } == [
+        "\(server.url) ignores byte ranges: reading a part of a file fetches the whole file"
+      ])
+  }
+
+  @Test("what is kept of whole objects is bounded") func keptBound() {
+    let wholes = WholeAnswers()
+    let large = [UInt8](repeating: 1, count: WholeAnswers.byteLimit - 5)
+    _ = wholes.gaveWhole("a", [1, 2, 3])
+    _ = wholes.gaveWhole("b", large)
+    #expect(wholes.bytes(of: "a") != nil && wholes.bytes(of: "b") != nil)
+    _ = wholes.gaveWhole("c", [1, 2, 3])
+    #expect(wholes.bytes(of: "a") == nil && wholes.bytes(of: "b") != nil)
+    _ = wholes.gaveWhole("d", large)
+    #expect(wholes.bytes(of: "b") == nil && wholes.bytes(of: "d") != nil)
+    wholes.gaveRange()
+    #expect(wholes.bytes(of: "d") == nil && !wholes.isIgnoring)
   }
 
   @Test(
@@ -132,7 +174,7 @@ import Testing
   func endless(status: String) throws {
     let got = try read(.endless(Self.answer(status, "Content-Range: bytes 2-5/10")))
     #expect(error(got.result) != nil)
-    #expect(got.bytes <= HTTPObjectSource.ignoredRangeLimit + (1 << 20))
+    #expect(got.bytes <= WholeAnswers.byteLimit + (1 << 20))
     #expect(got.requests == 1)
   }
 

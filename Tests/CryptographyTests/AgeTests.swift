@@ -47,6 +47,7 @@ private struct AgeCase: Sendable, CustomTestStringConvertible {
   static func words(_ code: CryptographyError.Code) -> String {
     switch code {
     case .badAgeFile, .unsupported: "header failure"
+    case .ageArmor: "armor failure"
     case .noMatch: "no match"
     case .ageHeaderMAC: "HMAC failure"
     case .agePayload: "payload failure"
@@ -70,7 +71,7 @@ private struct AgeCase: Sendable, CustomTestStringConvertible {
 
   @Test("a header that was read is written with the same bytes", arguments: try AgeCase.all())
   private func headerRoundTrip(vector: AgeCase) throws {
-    guard vector.expect == "success" else { return }
+    guard vector.expect == "success", !AgeArmor.isArmored(vector.file) else { return }
     let header = try AgeHeader(parsing: vector.file)
     // The file key of all files in this collection, which their own header names.
     let key = Array("YELLOW SUBMARINE".utf8)
@@ -92,6 +93,22 @@ private struct AgeCase: Sendable, CustomTestStringConvertible {
     #expect(code { try AgeFile.decrypt(file, with: [stranger]) } == .noMatch)
     #expect(code { try AgeFile.decrypt(file, with: []) } == .noMatch)
     #expect(try AgeFile.decrypt(file, with: [stranger, identities[2]]) == plaintext)
+  }
+
+  @Test("armor that is too long, or holds too much, is refused before it is read")
+  func armorLimits() throws {
+    let long = Array("-----".utf8) + [UInt8](repeating: 32, count: AgeFile.armoredByteLimit)
+    #expect(code { try AgeFile.decrypt(long, with: []) } == .limit)
+    // Lines that end in LF are shorter than those that the limit of the text allows for.
+    let line = [UInt8](repeating: UInt8(ascii: "A"), count: 64) + [10]
+    var full = Array("-----BEGIN AGE ENCRYPTED FILE-----\n".utf8)
+    for _ in 0...AgeFile.byteLimit / 48 { full += line }
+    full += Array("-----END AGE ENCRYPTED FILE-----\n".utf8)
+    #expect(full.count <= AgeFile.armoredByteLimit)
+    #expect(code { try AgeFile.decrypt(full, with: []) } == .limit)
+    for file in [Array("-----".utf8), Array("\n\n-----BEGIN AGE ENCRYPTED FILE-----".utf8)] {
+      #expect(code { try AgeFile.decrypt(file, with: []) } == .ageArmor)
+    }
   }
 
   @Test("no byte may change, be cut off or be added")

@@ -22,13 +22,40 @@ import Testing
       #expect(
         costs.checkpoints.reduce(0) { $0 + $1.newFrameCount } + costs.unnamed.count
           == index.rows.count)
-      #expect(costs.codecs.values.reduce(0) { $0 + $1.storedByteCount } == frames)
+      let codecs = try #require(costs.codecs)
+      #expect(codecs.values.reduce(0) { $0 + $1.storedByteCount } == frames)
+      let deltas = codecs.filter { [.deltaPlanes, .deltaBits].contains($0.key) }.values
+      #expect(
+        deltas.reduce(0) { $0 + $1.rawByteCount }
+          == costs.checkpoints.reduce(0) { $0 + $1.deltas.rawByteCount })
+      #expect(
+        codecs.values.reduce(0) { $0 + $1.rawByteCount }
+          == costs.checkpoints.reduce(0) { $0 + $1.deltas.rawByteCount + $1.alone.rawByteCount })
       #expect(costs.checkpoints.count == 12)
       // Frozen: the two chunks of the buffer; the first checkpoint stores everything.
       #expect(costs.checkpoints[0].knownChunkCount == 0)
       #expect(costs.checkpoints[1].knownChunkCount >= 2)
       #expect(costs.checkpoints[1].deltas.count > 0)
       #expect(costs.checkpoints[0].rawByteCount == 3 * 360_000 + 1)
+    }
+  }
+
+  @Test("a server is asked for each pack's index, for joined records, and for little else")
+  func requests() throws {
+    try withTemporaryDirectory { folder in
+      let path = "\(folder)/a.pol"
+      _ = try RepackTests.record(at: path, key: nil)
+      let near = try ArchiveCosts(openArchive(DirectoryObjectSource(path)))
+      let far = try FarSource(path)
+      let costs = try ArchiveCosts(openArchive(far))
+      // Seal, index, settings, policy, header of records, record 0, all other records, objects.
+      #expect(far.requests.count == 1 + 8)
+      #expect(costs.checkpoints.reduce(0) { $0 + $1.newFrameCount } > 30)
+      #expect(costs.codecs == nil && near.codecs != nil)
+      #expect(costs.checkpoints.map(\.deltas) == near.checkpoints.map(\.deltas))
+      #expect(costs.checkpoints.map(\.alone) == near.checkpoints.map(\.alone))
+      #expect(costs.checkpoints.map(\.totalByteCount) == near.checkpoints.map(\.totalByteCount))
+      #expect(costs.unnamed == near.unnamed)
     }
   }
 

@@ -7,6 +7,36 @@ import Testing
 
 @testable import ProofArchive
 
+/// A server that ignores ranges: counts how many things are asked of it at a time.
+private final class RangelessSource: ObjectSource {
+  private let folder: DirectoryObjectSource
+  private let count = Mutex((now: 0, most: 0, wasRead: false))
+
+  init(_ path: String) throws { folder = try DirectoryObjectSource(path) }
+
+  var mostAtOnce: Int { count.withLock { $0.most } }
+  var location: String { "https://far.example/run.pol" }
+  var transfer: TransferCount { folder.transfer }
+  var ignoresRanges: Bool { count.withLock { $0.wasRead } }
+
+  func byteCount(of name: String) throws(StorageError) -> Int? { try folder.byteCount(of: name) }
+
+  func read(_ name: String, range: Range<Int>) throws(StorageError) -> [UInt8] {
+    count.withLock {
+      $0.now += 1
+      $0.most = max($0.most, $0.now)
+      $0.wasRead = true
+    }
+    defer { count.withLock { $0.now -= 1 } }
+    usleep(2000)
+    return try folder.read(name, range: range)
+  }
+
+  func readWhole(_ name: String, limit: Int) throws(StorageError) -> [UInt8]? {
+    try folder.readWhole(name, limit: limit)
+  }
+}
+
 @Suite("Pushing and pulling an archive (store.md §4, §5)") struct ArchiveTransferTests {
   /// A sealed archive at `a.pol` in a folder of its own.
   private func withSealed(_ body: (_ folder: String, _ path: String) throws -> Void) throws {
@@ -27,6 +57,17 @@ import Testing
   private func push(
     _ path: String, _ target: any ObjectStore
   ) throws -> ArchiveTransfer { try ArchivePush(path).run(to: target) }
+
+  @Test("of a server that ignores ranges one file after another is fetched")
+  func oneAfterAnother() throws {
+    try withTemporaryDirectory { folder in
+      try LargeArchive.make(at: "\(folder)/a.pol")
+      let source = try RangelessSource("\(folder)/a.pol")
+      _ = try ArchivePull.pull(source, to: "\(folder)/b.pol")
+      #expect(source.mostAtOnce == 1)
+      try expectSame("\(folder)/a.pol", "\(folder)/b.pol")
+    }
+  }
 
   private func names(_ path: String) throws -> Set<String> {
     try #require(try DirectoryObjectStore(path).names())

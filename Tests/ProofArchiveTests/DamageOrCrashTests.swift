@@ -13,6 +13,42 @@ private final class FailingSync: Sendable {
   func set(_ code: Int32) { value.withLock { $0 = code } }
 }
 
+/// Copies of a folder as it stands before each operation: what a crash there would leave.
+private final class Crashes: Sendable {
+  let durableCount = Mutex(0)
+  let found = Mutex<[(path: String, durableCount: Int)]>([])
+  /// Frames that were about to be written, and the packs that had no index then.
+  let frames = Mutex(0)
+  let withoutIndex = Mutex<[String]>([])
+  private let path: String
+  private let folder: String
+
+  init(_ path: String, _ folder: String) {
+    self.path = path
+    self.folder = folder
+  }
+
+  func come(at name: String) {
+    // Before `records` there is no archive.
+    guard (try? SmallArchive.bytes("\(path)/records")) != nil else { return }
+    let count = durableCount.withLock { $0 }
+    found.withLock { found in
+      let copy = "\(folder)/\(found.count).pol"
+      guard (try? SmallArchive.copy(path, to: copy)) != nil else { return }
+      found.append((copy, count))
+    }
+    guard name.hasSuffix(".pack"), let pack = try? SmallArchive.bytes(name),
+      pack.count >= PackIndex.packHeaderByteCount
+    else { return }
+    frames.withLock { $0 += 1 }
+    let index = name.dropLast(5) + ".index"
+    // The first sync of a new pack makes its header durable, and its index comes then.
+    if pack.count > PackIndex.packHeaderByteCount, (try? SmallArchive.bytes(String(index))) == nil {
+      withoutIndex.withLock { $0.append(name) }
+    }
+  }
+}
+
 @Suite("What no crash leaves is not cut (archive.md §7)") struct DamageOrCrashTests {
   private static let key = EpochKey(secret: SmallArchive.digest(0x42))
   private static let pack = "packs/00000000.pack"
@@ -264,6 +300,39 @@ private final class FailingSync: Sendable {
       }
       #expect(cut > 0)
       #expect(try SmallArchive.bytes("\(path)/packs/00000001.pack").count > 16)
+    }
+  }
+
+  @Test("an encrypted pack has an index before its first frame, wherever a crash comes")
+  func firstFrame()
+    throws
+  {
+    try withTemporaryDirectory { folder in
+      let path = "\(folder)/a.pol"
+      let crashes = Crashes(path, folder)
+      var options = options(true)
+      options.knownChunkLimit = 1
+      options.fault = { _, name in
+        crashes.come(at: name)
+        return 0
+      }
+      let writer = try create(path, options)
+      for number in 0..<7 {
+        try ForgottenChunkTests.append(number, to: writer)
+        if number == 1 {
+          try writer.sync()
+          crashes.durableCount.withLock { $0 = 2 }
+        }
+      }
+      #expect(try SmallArchive.bytes("\(path)/packs/00000001.pack").count > 16)
+      let found = crashes.found.withLock { $0 }
+      #expect(found.count > 20)
+      for (copy, durableCount) in found {
+        let again = try ArchiveWriter.open(at: copy, options: self.options(true))
+        #expect(again.checkpointCount >= durableCount, "\(copy)")
+      }
+      #expect(crashes.frames.withLock { $0 } > 2)
+      #expect(crashes.withoutIndex.withLock { $0 } == [])
     }
   }
 

@@ -135,6 +135,56 @@ import Testing
     }
   }
 
+  /// What differs between a record that is whole and one that goes on from the record before.
+  enum Break: CaseIterable {
+    case nothing, sequence, previous, laterStep, fewerSteps, firstPrevious
+  }
+
+  @Test(
+    "a record goes on from the one before it, by number, hash and step", arguments: Break.allCases)
+  func chain(fault: Break) throws {
+    try withArchive { path, _, _ in
+      let whole = try openArchive(path)
+      let number = fault == .firstPrevious ? 1 : whole.index.rows.count - 1
+      let old = try whole.checkpoint(number)
+      let steps = fault == .fewerSteps ? Array(old.steps.dropFirst()) : old.steps
+      let isLinked = fault != .previous && fault != .firstPrevious
+      let record = try SmallArchive.unwrap(
+        CheckpointRecord(
+          sequence: old.sequence + (fault == .sequence ? 1 : 0),
+          previous: isLinked ? old.previous : SmallArchive.digest(7),
+          step: old.step + (fault == .laterStep ? 1 : 0), steps: steps,
+          signatureRoot: old.signatureRoot, norms: old.norms, layout: old.layout,
+          chunks: old.chunks))
+      let records = try SmallArchive.bytes("\(path)/records")
+      let frame = try RecordFrame.clear(record: record.encoded, envelope: whole.envelope(number))
+      try SmallArchive.write(
+        Array(records[..<whole.index.rows[number].offset]) + frame, to: "\(path)/records")
+      let scan = try RecordScan(DirectoryObjectSource(path))
+      #expect(scan.rows.count == (fault == .nothing ? number + 1 : number))
+      #expect((scan.tail == nil) == (fault == .nothing))
+      guard fault != .nothing else { return }
+      // It is whole, so no crash left it.
+      let error = #expect(throws: ArchiveError.self) { try ArchiveWriter.open(at: path) }
+      #expect(error?.code == .damaged)
+      #expect(error?.place.hasPrefix("records, byte") == true)
+    }
+  }
+
+  @Test("record 0 is that of the archive that the file names") func otherHeader() throws {
+    try withArchive { path, _, _ in
+      var records = try SmallArchive.bytes("\(path)/records")
+      records[16] ^= 1
+      try SmallArchive.write(records, to: "\(path)/records")
+      for open in [
+        { _ = try ArchiveWriter.open(at: path) }, { _ = try openArchive(path) },
+      ] as [() throws -> Void] {
+        let error = #expect(throws: ArchiveError.self) { try open() }
+        #expect(error?.code == .malformed)
+      }
+    }
+  }
+
   @Test("one writer at a time") func locked() throws {
     try withArchive { path, _, _ in
       let writer = try ArchiveWriter.open(at: path)

@@ -13,6 +13,26 @@ private func flip(_ path: String, _ offset: Int) throws {
   try Data(bytes).write(to: place)
 }
 
+/// A server that ignores ranges, with packs that are too large for that.
+private struct RangelessSource: ObjectSource {
+  let folder: DirectoryObjectSource
+  var location: String { folder.location }
+  var transfer: TransferCount { folder.transfer }
+
+  func byteCount(of name: String) throws(StorageError) -> Int? { try folder.byteCount(of: name) }
+
+  func read(_ name: String, range: Range<Int>) throws(StorageError) -> [UInt8] {
+    guard !name.hasSuffix(".pack") else {
+      throw StorageError(.noRanges, at: name, "the server ignores byte ranges", remedy: "none")
+    }
+    return try folder.read(name, range: range)
+  }
+
+  func readWhole(_ name: String, limit: Int) throws(StorageError) -> [UInt8]? {
+    try folder.readWhole(name, limit: limit)
+  }
+}
+
 @Suite("What each depth of a check finds (archive.md §9)") struct CheckDepthTests {
   private static let subset = ArchiveChecker.Depth.subset(share: 0.3, seed: 7)
 
@@ -66,6 +86,96 @@ private func flip(_ path: String, _ offset: Int) throws {
     }
   }
 
+  @Test(
+    "one damage is one finding at every depth, however many checkpoints need it",
+    arguments: ["minimal", "rich", "encrypted", "delta"])
+  func oneFinding(name: String) throws {
+    try withVectorArchive(name) { path in
+      let access = try ExpectedArchive(name).access
+      for file in try FileManager.default.subpathsOfDirectory(atPath: path).sorted() {
+        var isFolder: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: "\(path)/\(file)", isDirectory: &isFolder)
+        guard !isFolder.boolValue, file != "objects", file != "seal" else { continue }
+        try flip("\(path)/\(file)", -1)
+        for depth in [.everything, .publicBytes, .quick] as [ArchiveChecker.Depth] {
+          let findings = try ArchiveChecker.check(path, access: access, depth: depth).findings
+          #expect(findings.count == 1, "\(file): \(findings)")
+          #expect(findings.first?.error.place.hasPrefix("\(path)/\(file)") == true)
+        }
+        try flip("\(path)/\(file)", -1)
+      }
+    }
+  }
+
+  @Test("the checkpoints that need a damaged frame stand with it, and each frame is a damage")
+  func frames() throws {
+    try withVectorArchive("rich") { path in
+      let rows = try ArchiveReader(DirectoryObjectSource(path)).index.rows.count
+      let index = try PackIndex(
+        parsing: Array(Data(contentsOf: URL(fileURLWithPath: "\(path)/packs/00000000.index"))))
+      let first = try #require(index.rows.first)
+      let last = try #require(index.rows.last)
+      let pack = "\(path)/packs/00000000.pack"
+      try flip(pack, first.offset + 20)
+      let finding = try #require(try ArchiveChecker.check(path).findings.first)
+      #expect(finding.error.code == .damaged)
+      #expect(finding.error.place == "\(pack), byte \(first.offset)")
+      #expect(finding.error.remedy.contains("pol repair"))
+      #expect(finding.checkpoints.count > 1 && finding.checkpoints.contains(1))
+      #expect(finding.checkpoints.ranges.allSatisfy { $0.upperBound <= rows })
+      #expect(finding.consequence.contains("checkpoints \(finding.checkpoints.list) need it"))
+      try flip(pack, last.offset + 20)
+      for depth in [.everything, .quick] as [ArchiveChecker.Depth] {
+        let places = Set(try ArchiveChecker.check(path, depth: depth).findings.map(\.error.place))
+        #expect(
+          places == ["\(pack), byte \(first.offset)", "\(pack), byte \(last.offset)"])
+      }
+    }
+  }
+
+  @Test("a bad frame of an archive without a seal is damaged, once, where it stands")
+  func unsealedFrame() throws {
+    try withVectorArchive("rich") { path in
+      let manager = FileManager.default
+      let packs = try manager.contentsOfDirectory(atPath: "\(path)/packs")
+      let indexes = packs.filter { $0.hasSuffix(".index") }.map { "packs/\($0)" }
+      for name in ["seal", "objects", "norms", "records.index"] + indexes {
+        try manager.removeItem(atPath: "\(path)/\(name)")
+      }
+      #expect(try ArchiveChecker.check(path).findings.map(\.error.description) == [])
+      let pack = try #require(packs.filter { $0.hasSuffix(".pack") }.sorted().last)
+      try flip("\(path)/packs/\(pack)", 40)
+      for depth in [.everything, .quick] as [ArchiveChecker.Depth] {
+        let findings = try ArchiveChecker.check(path, depth: depth).findings
+        #expect(
+          findings.map { "\($0.error.code) \($0.error.place)" }
+            == ["damaged \(path)/packs/\(pack), byte 16"])
+        #expect(findings.first?.error.remedy.contains("--salvage") == true)
+      }
+    }
+  }
+
+  @Test("without a key the checks that take none are named")
+  func keyless() throws {
+    let path = try TestVectors.path("archive/valid/encrypted.pol")
+    let findings = try ArchiveChecker.check(path).findings
+    #expect(findings.map(\.error.code) == [.outsideGrant])
+    let remedy = try #require(findings.first?.error.remedy)
+    for option in ["--grant", "--content-key", "--public", "--quick"] {
+      #expect(remedy.contains(option), "\(remedy)")
+    }
+  }
+
+  @Test("a server that cannot be read from is no damage of the archive")
+  func noRanges() throws {
+    let path = try TestVectors.path("archive/valid/minimal.pol")
+    let source = RangelessSource(folder: try DirectoryObjectSource(path))
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveChecker.check(remote: source, depth: .quick)
+    }
+    #expect(error?.code == .noRanges)
+  }
+
   @Test("no copy is asked for where the file follows from others")
   func computed() throws {
     try withVectorArchive("minimal") { path in
@@ -106,7 +216,7 @@ private func flip(_ path: String, _ offset: Int) throws {
       try flip("\(path)/records", row.offset + 70)
       let report = try ArchiveChecker.check(path, depth: .quick)
       let finding = try #require(report.findings.first)
-      #expect(finding.error.place.hasPrefix("records, byte \(row.offset)"))
+      #expect(finding.error.place.hasPrefix("\(path)/records, byte \(row.offset)"))
       #expect(finding.consequence.contains("checkpoint 2"))
       #expect(finding.error.remedy.contains("pol repair"))
       #expect(report.records == whole - 1)

@@ -188,6 +188,13 @@ class Zip:
                                  len(comment)) + comment
 
 
+def put(data, at, hexed_):
+    """The same bytes with some of them changed; `at` counts from behind where it is negative."""
+    new = bytes.fromhex(hexed_)
+    at = at if at >= 0 else len(data) + at
+    return data[:at] + new + data[at + len(new):]
+
+
 def npy(type_, shape, data, order=False, version=1, head=None, minor=0):
     text = head
     if text is None:
@@ -318,6 +325,52 @@ def numpy_cases():
     zip_bad("wide-missing", "a length in a zip64 field that is not there",
             narrow[:at + 24] + b"\xff" * 4 + narrow[at + 28:], "malformed", "zip64 field")
     zip_bad("split", "the second disk of two", narrow[:-18] + b"\1\0" + narrow[-16:], "malformed", "disk")
+    row = at - len(narrow)
+    zip_bad("split-members", "members on another disk", put(narrow, -12, "0200"), "unsupported", "split")
+    zip_bad("directory-far", "a directory behind its end", put(narrow, -6, "ffffff00"), "malformed",
+            "does not end where")
+    zip_bad("row-signature", "", put(narrow, row, "504b0103"), "malformed", "directory row")
+    zip_bad("row-disk", "a member on another disk", put(narrow, row + 34, "0100"), "malformed", "disk")
+    for bit in [5, 6, 13]:
+        zip_bad(f"flag-{bit}", "patched, or encrypted in another way", npz(("w", w), flags=1 << bit),
+                "unsupported", "encrypted or patched")
+    zip_bad("own-signature", "", put(narrow, 0, "504b0305"), "malformed", "another header")
+    zip_bad("own-method", "", put(narrow, 8, "0800"), "malformed", "another header")
+    zip_bad("own-name-longer", "its beginning is the directory's name",
+            Zip().add("w.npy", w, own_name=b"w.npyx").end(), "malformed", "another header")
+    zip_bad("near-end", "a member that begins in the last bytes before the directory",
+            Zip().add("w.npy", w).add("s.npy", s, offset=len(w) + 25).end(), "malformed", "begins behind")
+    zip_bad("own-extra", "extra fields that reach behind the members", put(narrow, 28, "ffff"),
+            "malformed", "ends behind")
+    zip_bad("stored-long", "a member that reaches into the directory",
+            put(put(narrow, row + 20, "ff00"), row + 24, "ff00"), "malformed", "ends behind")
+
+    wide = Zip(wide=True).add("w.npy", w).end()
+    row = wide.index(b"PK\1\2") - len(wide)
+    # The end record has 22 bytes, the locator before it 20, and the zip64 end record before that 56.
+    locator, end = -42, -98
+
+    def wide_bad(id_, comment, at, hexed_, says, expect="malformed"):
+        zip_bad("wide-" + id_, comment, put(wide, at, hexed_), expect, says)
+    wide_bad("locator-disk", "", locator + 4, "01", "disk")
+    wide_bad("locator-disks", "", locator + 16, "02", "number of disks")
+    wide_bad("locator-offset", "", locator + 8, "00", "before its locator")
+    wide_bad("signature", "", end, "504b0607", "signature")
+    wide_bad("length", "", end + 4, "2d", "length")
+    wide_bad("disk", "", end + 16, "01", "disk")
+    wide_bad("directory-disk", "", end + 20, "01", "disk")
+    wide_bad("here", "members on another disk", end + 24, "02", "different things")
+    wide_bad("narrow-count", "", -14, "02000200", "different things")
+    wide_bad("narrow-size", "", -10, "01000000", "different things")
+    wide_bad("narrow-offset", "", -6, "01000000", "different things")
+    wide_bad("directory-far", "a directory behind its end", end + 48, "ff" * 8, "does not end where")
+    wide_bad("members", "more members than are read", end + 24, "0100100000000000" * 2, "limits",
+             "limit")
+    wide_bad("row-short", "a zip64 field without its third value", row + 46 + 5 + 2, "1000", "wants")
+    wide_bad("row-far", "a member at 2^64 - 1", row + 46 + 5 + 4 + 16, "ff" * 8, "begins behind")
+    zip_bad("wide-alone", "a locator with no room for a record before it",
+            b"PK\6\7" + bytes(12) + b"\1\0\0\0" + b"PK\5\6" + bytes(18), "malformed",
+            "before its locator")
     zip_bad("other", "a zip of something else", Zip().add("x.txt", b"x").end(), "unsupported", "neither")
     refuse("npy", "a single array", {"w.npy": w}, "unsupported", "savez")
 
@@ -509,6 +562,10 @@ def torch_cases():
         "described")
     bad("storage-alone", "", Pickle().storage("0", "FloatStorage", 6).end(), "unsupported",
         "without its tensor")
+    bad("storage-type", "a type of storages where a tensor belongs",
+        state([("w", lambda p: p.name("torch", "FloatStorage"))]), "unsupported", "without its tensor")
+    bad("deep-33", "33 lists in each other", Pickle().raw(b"]" * 34 + b"a" * 33).end(), "limit", "nest")
+    ok("deep-32", "as deep as is read", Pickle().raw(b"]" * 33 + b"a" * 32).end(), [])
     bad("utf8", "", Pickle().raw(b"X\1\0\0\0\xff").end(), "malformed", "UTF-8")
     bad("key", "a tensor under a key without a name",
         Pickle().raw(b"}\x88").tensor("0", "FloatStorage", 6, [6], [1]).raw(b"s").end(), "unsupported",
@@ -525,6 +582,11 @@ def torch_cases():
     bad("reach-overflow", "strides whose product overflows",
         state([("w", lambda p: p.tensor("0", "FloatStorage", 6, [1 << 40, 1 << 40], [1 << 40, 1 << 40]))]),
         "malformed", "reaches")
+    bad("reach-offset", "an empty view that begins behind its storage",
+        state([("w", lambda p: p.tensor("0", "FloatStorage", 6, [0], [1], 7))]), "malformed", "reaches")
+    bad("reach-offset-huge", "its first byte has no number",
+        state([("w", lambda p: p.tensor("0", "FloatStorage", 6, [0], [1], 1 << 62))]), "malformed",
+        "reaches")
     bad("negative", "a negative stride",
         state([("w", lambda p: p.tensor("0", "FloatStorage", 6, [2], [-1], 2))]), "malformed",
         "other arguments")
@@ -555,6 +617,8 @@ def torch_cases():
     refuse("torch-deflated", "a compressed storage",
            {"m.pt": Zip().add("a/data.pkl", state([("w", w)])).add("a/data/0", F32, method=8).end()},
            "malformed", "not there")
+    refuse("torch-deflated-pickle", "a compressed pickle",
+           {"m.pt": Zip().add("a/data.pkl", state([]), method=8).end()}, "malformed", "no single")
     refuse("torch-two", "two pickles",
            {"m.pt": Zip().add("a/data.pkl", state([])).add("b/data.pkl", state([])).end()},
            "malformed", "no single")

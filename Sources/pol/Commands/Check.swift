@@ -192,6 +192,7 @@ struct Check: ParsableCommand {
               .init("place", .string(finding.error.place)),
               .init("message", .string(finding.error.message)),
               .init("consequence", .string(finding.consequence)),
+              .init("checkpoints", .string(finding.checkpoints.list)),
               .init("remedy", .string(finding.error.remedy)),
             ])
           })

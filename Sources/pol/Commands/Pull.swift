@@ -46,7 +46,7 @@ struct Pull: ParsableCommand {
   func run() throws {
     try reporting.run { output in
       let transfer = try TransferReport.run("pulling", output) { supervision in
-        let source = try storeOptions.open(source)
+        let source = try storeOptions.open(source, isPulled: true)
         guard let numbers = segments.flatMap({ SegmentList($0)?.numbers }) else {
           return try ArchivePull.pull(source, to: archive, supervision)
         }

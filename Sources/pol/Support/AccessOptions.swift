@@ -32,7 +32,8 @@ struct AccessOptions: ParsableArguments {
         path, limit: AgeIdentity.fileByteLimit, followsSymlinks: true)
       identities += try CommandFailure.at(path) { try AgeIdentity.parseFile(bytes) }
     }
-    let file = try DurableFile.readWhole(grant, limit: AgeFile.byteLimit, followsSymlinks: true)
+    let file = try DurableFile.readWhole(
+      grant, limit: AgeFile.armoredByteLimit, followsSymlinks: true)
     return try CommandFailure.at(grant) { .grant(try Grant(opening: file, with: identities)) }
   }
 }

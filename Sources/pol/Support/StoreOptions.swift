@@ -1,6 +1,7 @@
 import ArgumentParser
 import ChunkStorage
 import ProofArchive
+import ProofPrimitives
 
 /// Which S3 server is meant, of every command that takes a source or a target; the keys come from the
 /// environment alone, where no process list shows them.
@@ -19,7 +20,13 @@ struct StoreOptions: ParsableArguments {
   }
 
   /// The archive's source that a user's word stands for. A folder needs none of this.
-  func open(_ location: String) throws -> any ObjectSource {
-    try openArchiveSource(location, s3: settings())
+  ///
+  /// - Parameter isPulled: The command copies it here anyway.
+  func open(_ location: String, isPulled: Bool = false) throws -> any ObjectSource {
+    let advice =
+      isPulled ? "" : "; `pol pull \(printable(location)) FOLDER` copies the archive here"
+    return try openArchiveSource(location, s3: settings()) {
+      StandardStream.error.write("pol: warning: \($0)\(advice)\n")
+    }
   }
 }

@@ -14,11 +14,13 @@ struct CostsView {
     costs = try ArchiveCosts(reader) { progress.show($0) }
   }
 
-  private var codecs: [(name: String, frames: ArchiveCosts.Frames)] {
+  /// Nil of an archive on a server.
+  private var codecs: [(name: String, frames: ArchiveCosts.Frames)]? {
+    guard let codecs = costs.codecs else { return nil }
     var found = ChunkCodec.allCases.compactMap { codec in
-      costs.codecs[codec].map { (CostsView.name(codec), $0) }
+      codecs[codec].map { (CostsView.name(codec), $0) }
     }
-    if let unknown = costs.codecs[nil] { found.append(("unknown", unknown)) }
+    if let unknown = codecs[nil] { found.append(("unknown", unknown)) }
     return found
   }
 
@@ -60,13 +62,18 @@ struct CostsView {
         "\(sum(\.newFrameCount))", "\(sum(\.knownChunkCount))", "\(sum(\.deltas.count))",
         CostsView.ratio(sum(\.rawByteCount), sum(\.totalByteCount))))
     output.line()
-    output.line("codec         " + "chunks".rightColumn(9) + "raw   stored   ratio".rightColumn(25))
-    for (name, frames) in codecs {
+    if let codecs {
       output.line(
-        name.column(14) + "\(frames.count)".rightColumn(9)
-          + byteText(frames.rawByteCount).rightColumn(10)
-          + byteText(frames.storedByteCount).rightColumn(10)
-          + CostsView.ratio(frames.rawByteCount, frames.storedByteCount).rightColumn(7))
+        "codec         " + "chunks".rightColumn(9) + "raw   stored   ratio".rightColumn(25))
+      for (name, frames) in codecs {
+        output.line(
+          name.column(14) + "\(frames.count)".rightColumn(9)
+            + byteText(frames.rawByteCount).rightColumn(10)
+            + byteText(frames.storedByteCount).rightColumn(10)
+            + CostsView.ratio(frames.rawByteCount, frames.storedByteCount).rightColumn(7))
+      }
+    } else {
+      output.line("codecs are not listed: each frame would be a request to the server")
     }
     if costs.unnamed.count > 0 {
       output.line()
@@ -89,6 +96,17 @@ struct CostsView {
     ]
   }
 
+  private var codecMembers: [(String, JSONValue)] {
+    codecs.map { codecs in
+      [
+        (
+          "codecs",
+          .object(codecs.map { .init($0.name, .object(CostsView.members($0.frames))) })
+        )
+      ]
+    } ?? []
+  }
+
   private var members: [(String, JSONValue)] {
     let checkpoints = costs.checkpoints.map { item in
       JSONValue.object([
@@ -102,11 +120,8 @@ struct CostsView {
       ])
     }
     return [
-      ("checkpoints", .array(checkpoints)),
-      (
-        "codecs",
-        .object(codecs.map { .init($0.name, .object(CostsView.members($0.frames))) })
-      ),
+      ("checkpoints", .array(checkpoints))
+    ] + codecMembers + [
       ("rawBytes", .int(sum(\.rawByteCount))), ("storedBytes", .int(sum(\.storedByteCount))),
       ("indexBytes", .int(sum(\.indexByteCount))), ("recordBytes", .int(sum(\.recordByteCount))),
       ("unnamed", .object(CostsView.members(costs.unnamed))),

@@ -1,5 +1,7 @@
 """`python3 -m pol_reader ARCHIVE [--json]`: checks a whole archive and says what it holds.
 
+Of a folder with some of its segments (spec/store.md §5.1) what is there is checked; the exit status is then 1.
+
 An encrypted one takes `--content-key FILE`, or `--grant FILE --identity FILE` (spec/encryption.md).
 """
 
@@ -14,6 +16,7 @@ from .archive import Archive, Summary
 from .encryption import parse_content_key
 from .entry import key_id
 from .grant import Grant, GrantRefusal, open_grant
+from .partial import PartialArchive, PartialSummary
 from .refusal import Refusal
 
 def text(summary: Summary) -> str:
@@ -27,6 +30,15 @@ def text(summary: Summary) -> str:
              ("archive root", summary.archive_root)]
     if summary.seal_digest:
         lines.append(("seal digest", summary.seal_digest))
+    return "\n".join(f"{name + ':':15}{value}" for name, value in lines)
+
+
+def partial_text(summary: PartialSummary) -> str:
+    numbers = ", ".join(map(str, summary.segments)) or "none"
+    lines = [("archive", f"partial: segments {numbers} of {summary.of_segments}, which are right"),
+             ("records", str(summary.records)), ("chunks", str(summary.chunks)), ("data points", str(summary.points)),
+             ("prover key id", key_id(bytes.fromhex(summary.prover_key))), ("archive root", summary.archive_root),
+             ("seal digest", summary.seal_digest)]
     return "\n".join(f"{name + ':':15}{value}" for name, value in lines)
 
 
@@ -50,6 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
     if bool(options.grant) != bool(options.identity):
         parser.error("--grant and --identity go together")
     try:
+        if PartialArchive.stands_in(options.archive):
+            part = PartialArchive(options.archive, keys_of(options)).check_segments()
+            print(json.dumps({"partial": dataclasses.asdict(part)}) if options.json else partial_text(part))
+            return 1
         summary = Archive(options.archive, keys_of(options)).check()
     except (GrantRefusal, NoMatch) as refusal:
         code = refusal.code if isinstance(refusal, GrantRefusal) else "wrongKey"

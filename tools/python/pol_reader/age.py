@@ -14,12 +14,15 @@ from .refusal import Refusal
 
 HEADER_LIMIT = 65_536
 FILE_LIMIT = 65 << 20
+ARMORED_LIMIT = 89 << 20
+ARMOR_START, ARMOR_END = b"-----BEGIN AGE ENCRYPTED FILE-----", b"-----END AGE ENCRYPTED FILE-----"
 CHUNK = 65_536
 ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
 class AgeRefusal(Refusal):
-    """`stage` says what failed in the words of C2SP/CCTV: header failure, no match, HMAC failure, payload failure."""
+    """`stage` says what failed in the words of C2SP/CCTV: header failure, no match, HMAC failure,
+    payload failure, armor failure."""
 
     def __init__(self, code: str, stage: str, message: str) -> None:
         super().__init__(code, "age file", message)
@@ -131,7 +134,34 @@ def unwrap(stanzas: list[tuple[list[bytes], bytes]], keys: list[bytes]) -> bytes
     raise NoMatch("the file is encrypted to none of the identities")
 
 
+def armor_failure(message: str, code: str = "malformed") -> AgeRefusal:
+    return AgeRefusal(code, "armor failure", message)
+
+
+def unarmored(text: bytes) -> bytes:
+    """The file in strict PEM (RFC 7468 §3, Figure 3), lines ended by LF or CRLF, white space around it."""
+    if len(text) > ARMORED_LIMIT:
+        raise armor_failure(f"a file of {len(text)} bytes", "limit")
+    lines = [line.removesuffix(b"\r") for line in text.strip(b" \t\r\n").split(b"\n")]
+    if lines[0] != ARMOR_START or lines[-1] != ARMOR_END or len(lines) < 2:
+        raise armor_failure("the first or the last line")
+    body = lines[1:-1]
+    # Of full lines there may be any number, and none is empty.
+    if any(len(line) != 64 for line in body[:-1]) or body and not 0 < len(body[-1]) <= 64:
+        raise armor_failure("a line that is not 64 characters long")
+    joined = b"".join(body)
+    try:
+        data = base64.b64decode(joined, validate=True)
+    except binascii.Error:
+        raise armor_failure("not base64") from None
+    if base64.b64encode(data) != joined:
+        raise armor_failure("base64 in another than the canonical form")
+    return data
+
+
 def decrypt(file: bytes, keys: list[bytes]) -> bytes:
+    if file[:1024].lstrip(b" \t\r\n").startswith(b"-----"):
+        file = unarmored(file)
     if len(file) > FILE_LIMIT:
         raise header_failure(f"a file of {len(file)} bytes", "limit")
     stanzas, covered, mac, payload = parse_header(file)

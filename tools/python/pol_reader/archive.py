@@ -16,7 +16,7 @@ from .grant import Grant
 from .hashing import ZERO, sha256, tagged, tree_root
 from .model import model_digest, tensor_digest
 from .norms import FLOATS, norms, widen
-from .packs import FramePlace, PackIndex
+from .packs import OpenPack
 from .records import Checkpoint, Opening, parse_checkpoint, parse_opening, record_hash
 from .refusal import Refusal
 from .tables import RecordRow, Seal, parse_norms, parse_objects, parse_record_index, parse_seal
@@ -65,7 +65,7 @@ class Archive:
         self.model_digest = ZERO
         self._steps: list[int] = []
         self._frames: list[tuple[int, int]] = []
-        self._packs: dict[int, tuple[PlainFile, list[FramePlace], PackIndex | None]] = {}
+        self._packs: dict[int, OpenPack] = {}
         self._chain_of: dict[bytes, Chain] = {}
         self._envelopes: list[dict[bytes, Chain]] = []
         self._raw = lru_cache(maxsize=64)(self._decode_chain)
@@ -210,12 +210,15 @@ class Archive:
                 chain = envelope[digest]
                 if (digest, chain) in checked:
                     continue
-                raw = self._raw(chain)
-                if sha256(raw) != digest:
-                    raise Refusal("damaged", _pack_name(chain[0].pack), f"frame {chain[0].frame} is not {digest.hex()}")
-                if len(raw) != length:
-                    raise Refusal("malformed", RECORDS, f"record {each.sequence}: a chunk of another length than §4's")
+                self._check_chunk(chain, digest, length, each.sequence)
                 checked.add((digest, chain))
+
+    def _check_chunk(self, chain: Chain, digest: bytes, length: int, sequence: int) -> None:
+        raw = self._raw(chain)
+        if sha256(raw) != digest:
+            raise Refusal("damaged", _pack_name(chain[0].pack), f"frame {chain[0].frame} is not {digest.hex()}")
+        if len(raw) != length:
+            raise Refusal("malformed", RECORDS, f"record {sequence}: a chunk of another length than §4's")
 
     def _check_updates(self) -> None:
         for before, after in zip(self.checkpoints, self.checkpoints[1:]):
@@ -293,23 +296,25 @@ class Archive:
 
     # Chunks and tensors
 
-    def _pack(self, number: int) -> tuple[PlainFile, list[FramePlace], PackIndex | None]:
+    def _pack(self, number: int) -> OpenPack:
         if number not in self._packs:
-            opening = self._opened()
-            pack = self.folder.open(_pack_name(number))
-            try:
-                packs.check_pack_header(pack, number)
-                name = _index_name(number)
-                index = None
-                if self.sealed or self.folder.has(name):
-                    index = packs.parse_index(self.folder.read(name, SMALL_FILE), number, pack, opening.chunk_size,
-                                              name)
-                places = index.places if index else packs.scan_pack(pack, opening.chunk_size)
-            except Refusal:
-                pack.close()
-                raise
-            self._packs[number] = (pack, places, index)
+            self._packs[number] = self._open_pack(number, _pack_name(number), _index_name(number))
         return self._packs[number]
+
+    def _open_pack(self, number: int, name: str, index_name: str) -> OpenPack:
+        opening = self._opened()
+        pack = self.folder.open(name)
+        try:
+            packs.check_pack_header(pack, number)
+            index = None
+            if self.sealed or self.folder.has(index_name):
+                index = packs.parse_index(self.folder.read(index_name, SMALL_FILE), number, pack, opening.chunk_size,
+                                          index_name)
+            places = index.places if index else packs.scan_pack(pack, opening.chunk_size)
+        except Refusal:
+            pack.close()
+            raise
+        return pack, places, index
 
     def _decode_chain(self, chain: Chain) -> bytes:
         """Pack index, frame, CRC, decode, from the frame that is no delta to the chunk's own (§9 step 7)."""

@@ -30,7 +30,7 @@ class PlainFile:
     """A regular file of known length."""
 
     def __init__(self, descriptor: int, name: str, length: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self.name = name
         self.length = length
 
@@ -41,7 +41,7 @@ class PlainFile:
         parts = []
         try:
             while count:
-                part = os.pread(self._descriptor, min(count, _BLOCK), offset)
+                part = os.pread(self.descriptor, min(count, _BLOCK), offset)
                 if not part:
                     raise Refusal("io", self.name, "the file became shorter while it was read")
                 parts.append(part)
@@ -63,7 +63,7 @@ class PlainFile:
         return state.digest()
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
     def __enter__(self) -> "PlainFile":
         return self
@@ -88,6 +88,10 @@ class Folder:
     def open(self, name: str) -> PlainFile:
         if not NAMES.fullmatch(name):
             raise Refusal("malformed", name, "not a name of archive.md §1")
+        return self.open_plain(name)
+
+    def open_plain(self, name: str) -> PlainFile:
+        """A regular file by a name that this program made."""
         base = self._enter(None, self._path, name)
         try:
             folder, _, last = name.rpartition("/")
@@ -112,13 +116,20 @@ class Folder:
             return file.whole(limit)
 
     def has(self, name: str) -> bool:
+        return bool(NAMES.fullmatch(name)) and self.has_plain(name)
+
+    def has_plain(self, name: str) -> bool:
         try:
-            self.open(name).close()
+            self.open_plain(name).close()
         except Refusal as refusal:
             if refusal.code == "missing":
                 return False
             raise
         return True
+
+    def is_name(self, name: str) -> bool:
+        """Whether a file of this name may stand in the folder."""
+        return bool(NAMES.fullmatch(name))
 
     def names(self) -> Iterator[str]:
         """Names of all files, as found; whatever is not a name of §1 is refused."""
@@ -139,6 +150,6 @@ class Folder:
                 name = f"{part}/{last}" if part else last
                 if not part and is_folder and last in FOLDERS:
                     continue
-                if is_folder or not NAMES.fullmatch(name):
+                if is_folder or not self.is_name(name):
                     raise Refusal("malformed", ascii(name)[1:-1], "not a file of archive.md §1")
                 yield name

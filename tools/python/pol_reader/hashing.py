@@ -32,13 +32,12 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class TreeBuilder:
-    """RFC 6962 root over leaf hashes that come one by one; holds one hash per level."""
+    """RFC 6962 root over hashes of leaves, or of whole subtrees, that come one by one; holds one per level."""
 
     def __init__(self) -> None:
         self._peaks: list[tuple[int, bytes]] = []
 
-    def add(self, leaf: bytes) -> None:
-        height, node = 0, leaf
+    def add(self, node: bytes, height: int = 0) -> None:
         while self._peaks and self._peaks[-1][0] == height:
             node = node_hash(self._peaks.pop()[1], node)
             height += 1

@@ -33,6 +33,10 @@ class PackIndex:
     places: list[FramePlace]
 
 
+# A pack, the places of its frames, and its index where it has one.
+OpenPack = tuple[PlainFile, list[FramePlace], PackIndex | None]
+
+
 def parse_index(data: bytes, number: int, pack: PlainFile, chunk_size: int, where: str) -> PackIndex:
     """What the index says of itself first; then the pack must have the length that it gives (§8)."""
     cursor = checked_table(data, b"polpidx1", where)

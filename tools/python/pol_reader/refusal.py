@@ -1,6 +1,6 @@
-"""Why bytes were refused (spec/archive.md §8)."""
+"""Why bytes were refused (spec/archive.md §8; `notHeld` spec/store.md §5.1)."""
 
-CODES = ("missing", "damaged", "malformed", "unsupported", "limit", "io")
+CODES = ("missing", "damaged", "malformed", "unsupported", "limit", "io", "notHeld")
 
 
 class Refusal(Exception):
