@@ -25,6 +25,9 @@ package enum DomainTag: String, CaseIterable, Sendable {
   case objectData = "pol/v1/object-data\n"
   case keyCommitment = "pol/v1/key-commitment\n"
   case entryIdentity = "pol/v1/entry-identity\n"
+  case mapKey = "pol/v1/map-key\n"
+  case mapLeaf = "pol/v1/map-leaf\n"
+  case mapNode = "pol/v1/map-node\n"
 
   package var bytes: [UInt8] { Array(rawValue.utf8) }
 }
