@@ -65,4 +65,11 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
   package static func < (left: Digest, right: Digest) -> Bool {
     (left.w0, left.w1, left.w2, left.w3) < (right.w0, right.w1, right.w2, right.w3)
   }
+
+  /// Bit `position` of 256, the highest bit of the first byte being bit 0.
+  package func bit(_ position: Int) -> Bool {
+    precondition((0..<256).contains(position), "a digest has 256 bits")
+    let word = [w0, w1, w2, w3][position >> 6]
+    return word >> UInt64(63 - position & 63) & 1 == 1
+  }
 }

@@ -28,6 +28,9 @@ package enum DomainTag: String, CaseIterable, Sendable {
   case statement = "pol/v1/statement\n"
   case hiding = "pol/v1/hiding\n"
   case challenge = "pol/v1/challenge\n"
+  case mapKey = "pol/v1/map-key\n"
+  case mapLeaf = "pol/v1/map-leaf\n"
+  case mapNode = "pol/v1/map-node\n"
 
   package var bytes: [UInt8] { Array(rawValue.utf8) }
 }

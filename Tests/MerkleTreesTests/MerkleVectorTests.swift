@@ -32,10 +32,10 @@ struct ConsistencyCase: Decodable, Sendable, CustomTestStringConvertible {
 
 private struct Cases<Case: Decodable>: Decodable { let cases: [Case] }
 
-func vectors<Case: Decodable>(_ name: String) throws -> [Case] {
+func vectors<Case: Decodable>(_ name: String, folder: String = "merkle") throws -> [Case] {
   let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
-  let data = try Data(contentsOf: root.appending(path: "testvectors/merkle/\(name).json"))
+  let data = try Data(contentsOf: root.appending(path: "testvectors/\(folder)/\(name).json"))
   return try JSONDecoder().decode(Cases<Case>.self, from: data).cases
 }
 
