@@ -21,7 +21,9 @@ struct Publish: ParsableCommand {
 
   @Argument(help: "The sealed archive.")
   var archive: String
-  @Option(help: ArgumentHelp("The ledger's folder.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "The ledger's folder, or the URL of its service.", valueName: "dir-or-url"))
   var ledger: String
   @Option(help: ArgumentHelp("The prover's private key.", valueName: "file"))
   var key: String
@@ -57,13 +59,8 @@ struct Publish: ParsableCommand {
           code: reason.code.name, place: "--location", message: reason.message,
           remedy: "give a URL of at most 2,048 bytes without control characters, or none")
       }
-      let log = try openLocalLedger(ledger)
-      guard let answer = try log.append([bytes]).first else {
-        throw CommandFailure(
-          code: "internal", place: printable(ledger), message: "the log gave no answer",
-          remedy: "report this")
-      }
-      let stored = try log.view().entry(answer.index)
+      let answer = try LedgerWriter(ledger).add(bytes)
+      let stored = try answer.view.entry(answer.index)
       var base = archive
       while base.count > 1, base.hasSuffix("/") { base.removeLast() }
       if base.hasSuffix(".pol") { base.removeLast(4) }
@@ -71,7 +68,7 @@ struct Publish: ParsableCommand {
       let entryPath = entry ?? "\(base).entry"
       try DurableFile.write(answer.proof.encoded, to: receiptPath)
       try DurableFile.write(stored.bytes, to: entryPath)
-      let others = try log.view().lookup([Claim(.model, statement.modelDigest)])
+      let others = try answer.view.lookup([Claim(.model, statement.modelDigest)])
         .filter { $0.signed.map { $0.key != signingKey.verifyingKey } ?? false }
       output.rows([
         ("entry", "\(answer.index)\(answer.wasKnown ? " (published before)" : "")"),
