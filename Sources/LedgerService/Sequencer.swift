@@ -170,7 +170,7 @@ final class Sequencer: Sendable {
       do throws(LedgerError) {
         let ledger = if let slot { slot } else { try LocalLedger.open(at: directory) }
         slot = ledger
-        let receipts = try ledger.append(entries)
+        let receipts = try ledger.append(prepared: entries)
         return ([LedgerReceipt]?.some(receipts), UInt64?.some(ledger.head.size.value))
       } catch {
         complain(error)

@@ -21,11 +21,11 @@ extension LocalLedger {
   package func append(_ entries: [[UInt8]]) throws(LedgerError) -> [LedgerReceipt] {
     var prepared: [PreparedEntry] = []
     for entry in entries { prepared.append(try PreparedEntry(entry)) }
-    return try append(prepared)
+    return try append(prepared: prepared)
   }
 
   /// The same for entries that were read and checked before.
-  package func append(_ entries: [PreparedEntry]) throws(LedgerError) -> [LedgerReceipt] {
+  package func append(prepared entries: [PreparedEntry]) throws(LedgerError) -> [LedgerReceipt] {
     guard isUsable else {
       throw LedgerError(
         .needsReopening, "an earlier failure left this ledger half-written",

@@ -92,6 +92,14 @@ import Testing
     #expect(ContentNegotiation.takesGzip(field) == expected)
   }
 
+  @Test("a range is of the plain form, unless the gzip form is named") func gzipRange() {
+    let tag = "\"1234-gzip-1.2.13\""
+    #expect(ReadRoutes.takesGzip([.acceptEncoding: "gzip"]))
+    #expect(!ReadRoutes.takesGzip([.acceptEncoding: "gzip", .range: "bytes=0-1"]))
+    #expect(ReadRoutes.takesGzip([.acceptEncoding: "gzip", .range: "bytes=0-1", .ifRange: tag]))
+    #expect(!ReadRoutes.takesGzip([.range: "bytes=0-1", .ifRange: tag]))
+  }
+
   @Test("the type of the body says whether it must be an envelope") func bodyTypes() {
     for type in ["application/json", "Application/JSON; charset=utf-8"] + AddRoute.envelopeTypes {
       #expect(AddRoute.isEnvelope(type))
