@@ -125,7 +125,7 @@ let package = Package(
     .testTarget(
       name: "LedgerServiceTests",
       dependencies: [
-        "LedgerService", "TransparencyLedger",
+        "LedgerService", "TransparencyLedger", "MerkleTrees",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),

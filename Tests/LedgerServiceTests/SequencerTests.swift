@@ -1,4 +1,5 @@
 import Foundation
+import MerkleTrees
 import Synchronization
 import Testing
 import TransparencyLedger
@@ -43,12 +44,12 @@ import TransparencyLedger
     let scratch = try Scratch()
     let (sequencer, _) = try sequencer(scratch)
     let entries = try (0..<300).map { try entry($0) }
+    let source = DirectoryLedgerSource(directory: scratch.log)
+    let key = try source.statedVerifierKey()
     let indices = try await withThrowingTaskGroup(of: UInt64.self) { group in
       for entry in entries {
         group.addTask {
           let receipt = try await sequencer.add(entry).get()
-          let source = DirectoryLedgerSource(directory: scratch.log)
-          let key = try source.statedVerifierKey()
           try receipt.proof.verify(entry: entry.bytes, by: key, origin: "example.org/service")
           return receipt.index.value
         }
