@@ -6,6 +6,19 @@ import Testing
 
 @testable import LedgerService
 
+/// A channel without a socket closes whole when its output is to be closed; a socket does not.
+private final class HalfClosing: ChannelOutboundHandler {
+  typealias OutboundIn = HTTPResponsePart
+
+  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    if mode == .output {
+      promise?.succeed()
+    } else {
+      context.close(mode: mode, promise: promise)
+    }
+  }
+}
+
 /// A guarded connection without a socket, on a clock that the test moves.
 private final class Connection {
   let channel = EmbeddedChannel()
@@ -14,6 +27,7 @@ private final class Connection {
 
   init(_ register: ConnectionRegister = ConnectionRegister(limit: 10, perAddress: 10)) throws {
     self.register = register
+    try channel.pipeline.syncOperations.addHandler(HalfClosing())
     try channel.pipeline.syncOperations.addHandler(ConnectionGuard(register, metrics: metrics))
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
   }
