@@ -17,6 +17,12 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(
+      url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -54,6 +60,19 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "LedgerService",
+      dependencies: [
+        "CZlib", "TransparencyLedger", "ChunkStorage", "MerkleTrees", "Cryptography",
+        "ProofPrimitives",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
+    .target(
       name: "ProofRecording",
       dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
       swiftSettings: strict),
@@ -73,7 +92,8 @@ let package = Package(
       dependencies: [
         "CKernels",
         "ProofVerification", "ProofRecording", "Reexecution", "CheckpointFiles", "ProofArchive",
-        "TransparencyLedger", "ChunkStorage", "MerkleTrees", "Cryptography", "ProofPrimitives",
+        "LedgerService", "TransparencyLedger", "ChunkStorage", "MerkleTrees", "Cryptography",
+        "ProofPrimitives",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -100,6 +120,16 @@ let package = Package(
       dependencies: [
         "TransparencyLedger", "MerkleTrees", "Cryptography", "ProofPrimitives",
         .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "LedgerServiceTests",
+      dependencies: [
+        "LedgerService", "TransparencyLedger", "MerkleTrees",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: strict),
     .testTarget(

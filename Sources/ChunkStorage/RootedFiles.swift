@@ -16,6 +16,13 @@ package struct RootedFiles: Sendable {
     return try DurableFile.contents(file, limit: limit, place: entry.place)
   }
 
+  /// Opens a regular file to be read in pieces; nil when there is no such file.
+  package func open(_ name: String) throws(StorageError) -> RandomAccessFile? {
+    guard let entry = try find(name), let file = try entry.open(O_RDONLY) else { return nil }
+    let byteCount = try SystemCalls.regularFileByteCount(file, place: entry.place)
+    return RandomAccessFile(file, byteCount: byteCount, place: entry.place)
+  }
+
   /// Whether a regular file is there; false when nothing is. A link or anything else is an error.
   ///
   /// Without opening it: closing a database's file would drop the locks that this process has on it.

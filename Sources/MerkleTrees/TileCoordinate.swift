@@ -6,6 +6,8 @@ package struct TileCoordinate: Hashable, Sendable {
   package static let height = 8
   /// 256^8 leaves pass `TreeSize.limit`, so no tile stands above level 7.
   package static let levelLimit = 8
+  /// Above every index of a tree within the limit.
+  package static let indexLimit: UInt64 = TreeSize.limit >> 8 + 1
 
   package let level: Int
   package let index: UInt64

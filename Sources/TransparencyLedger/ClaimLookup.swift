@@ -62,19 +62,9 @@ package struct ClaimIndex {
 
   /// Places that the index names for any of `claims`, in order.
   func indices(_ claims: Set<Claim>) throws(LedgerError) -> [LeafIndex] {
-    let found = try inDatabase(path) {
-      try queue.read { db in
-        let find = try db.cachedStatement(
-          sql: "SELECT entryIndex FROM claims WHERE kind = ? AND digest = ?")
-        var found: Set<Int64> = []
-        for claim in claims {
-          found.formUnion(
-            try Int64.fetchAll(find, arguments: [claim.kind.rawValue, claim.digest.hex]))
-        }
-        return found
-      }
+    try inDatabase(path) {
+      try queue.read { db in try SequenceDatabase.indices(claims, in: db) }
     }
-    return found.sorted().compactMap { UInt64(exactly: $0).map { LeafIndex($0) } }
   }
 
   package func lookup(

@@ -1,23 +1,36 @@
 import Cryptography
+import Foundation
 import GRDB
 import MerkleTrees
 import ProofPrimitives
 
 extension LocalLedger {
-  /// Refuses the batch for its first entry that the log does not take.
+  /// Why the log does not take an entry, for each of a batch; nil for those that it takes.
   ///
-  /// Entries may name earlier ones of the same batch. One that the log holds already is taken whatever the
-  /// rules say: its first receipt is due.
-  func admit(_ entries: [[UInt8]]) throws(LedgerError) {
+  /// Entries may name earlier ones of the same batch that are taken. One that the log holds already is taken
+  /// whatever the rules say: its first receipt is due.
+  package func refusals(of entries: [PreparedEntry]) throws(LedgerError) -> [LedgerError?] {
     var view = LogAdmissionView(ledger: self)
-    for bytes in entries {
-      let parsed = LedgerEntry.parse(bytes)
+    var refusals: [LedgerError?] = []
+    for entry in entries {
       do throws(LedgerError) {
-        try Admission.check(parsed, by: admission, in: view)
+        try Admission.check(entry.parsed, by: admission, in: view)
       } catch {
-        guard try sequence.holds(LedgerEntry.identity(of: bytes, parsed)) else { throw error }
+        guard try sequence.holds(entry.identity) else {
+          refusals.append(error)
+          continue
+        }
       }
-      view.add(bytes, parsed)
+      refusals.append(nil)
+      view.add(entry)
+    }
+    return refusals
+  }
+
+  /// Refuses the batch for its first entry that the log does not take.
+  func admit(_ entries: [PreparedEntry]) throws(LedgerError) {
+    for refusal in try refusals(of: entries) {
+      if let refusal { throw refusal }
     }
   }
 }
@@ -33,12 +46,12 @@ private struct LogAdmissionView: AdmissionView {
 
   init(ledger: LocalLedger) { self.ledger = ledger }
 
-  mutating func add(_ bytes: [UInt8], _ parsed: ParsedEntry) {
+  mutating func add(_ entry: PreparedEntry) {
     let index = LeafIndex(ledger.head.size.value + count)
     count += 1
-    guard let signed = parsed.signed else { return }
-    let leafHash = MerkleTree.leafHash(of: bytes)
-    batch[leafHash] = LocatedStatement(index: index, leafHash: leafHash, signed: signed)
+    guard let signed = entry.parsed.signed else { return }
+    batch[entry.leafHash] = LocatedStatement(
+      index: index, leafHash: entry.leafHash, signed: signed)
     if case .withdrawal = signed.statement { withdrawn.insert(signed.key) }
   }
 
@@ -67,7 +80,7 @@ extension SequenceDatabase {
     try inDatabase(path) {
       try queue.read { db in
         let find = try db.cachedStatement(sql: "SELECT entryIndex FROM entries WHERE identity = ?")
-        return try Int64.fetchOne(find, arguments: [identity.hex]) != nil
+        return try Int64.fetchOne(find, arguments: [Data(identity.bytes)]) != nil
       }
     }
   }
@@ -78,7 +91,7 @@ extension SequenceDatabase {
       try queue.read { db in
         let find = try db.cachedStatement(
           sql: "SELECT entryIndex FROM claims WHERE kind = ? AND digest = ? ORDER BY entryIndex")
-        return try Int64.fetchAll(find, arguments: [claim.kind.rawValue, claim.digest.hex])
+        return try Int64.fetchAll(find, arguments: [claim.kind.rawValue, Data(claim.digest.bytes)])
           .compactMap { UInt64(exactly: $0).map { LeafIndex($0) } }
       }
     }

@@ -20,17 +20,17 @@ extension LocalLedger {
   /// - Returns: One receipt an entry, in the order given.
   /// - Throws: What `Admission.check` says of the first entry that is not taken; then none is.
   package func append(_ entries: [[UInt8]]) throws(LedgerError) -> [LedgerReceipt] {
+    var prepared: [PreparedEntry] = []
+    for entry in entries { prepared.append(try PreparedEntry(entry)) }
+    return try append(prepared: prepared)
+  }
+
+  /// The same for entries that were read and checked before.
+  package func append(prepared entries: [PreparedEntry]) throws(LedgerError) -> [LedgerReceipt] {
     guard isUsable else {
       throw LedgerError(
         .needsReopening, "an earlier failure left this ledger half-written",
         remedy: "open it again, which finishes or undoes that work", path: directory)
-    }
-    for (position, entry) in entries.enumerated() {
-      guard entry.count <= EntryBundle.entryByteLimit else {
-        throw LedgerError(
-          .entryTooLong, "entry \(position) has \(entry.count) bytes, the limit is 65,535",
-          remedy: "log a digest of it instead")
-      }
     }
     guard !entries.isEmpty else { return [] }
     try admit(entries)
@@ -41,7 +41,7 @@ extension LocalLedger {
       let (places, added) = try sequence.sequence(entries, after: oldSize)
       indices = places
       try reach(.sequenced)
-      try publish(added.map(\.bytes))
+      try publish(added)
     }
     isUsable = true
 
@@ -50,11 +50,11 @@ extension LocalLedger {
     var receipts: [LedgerReceipt] = []
     var answered: Set<LeafIndex> = []
     for index in indices {
-      let (_, proof) = try view.inclusionProof(
+      let (leafHash, proof) = try view.inclusionProof(
         index: index, size: view.head.size, root: view.head.root, nodes)
       receipts.append(
         LedgerReceipt(
-          index: index,
+          index: index, leafHash: leafHash,
           proof: LogProof(index: index, proof: proof, note: view.signedHead.note),
           wasKnown: index.value < oldSize.value || !answered.insert(index).inserted))
     }

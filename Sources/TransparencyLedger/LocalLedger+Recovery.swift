@@ -22,7 +22,9 @@ extension LocalLedger {
     if try sequence.nextIndex() != head.size.value + UInt64(waiting.count) {
       try rebuildIndex()
       // Entries in waiting are given their places again, in the same order.
-      waiting = try sequence.sequence(waiting, after: head.size).added.map(\.bytes)
+      var prepared: [PreparedEntry] = []
+      for entry in waiting { prepared.append(try PreparedEntry(entry)) }
+      waiting = try sequence.sequence(prepared, after: head.size).added
     }
     try publish(waiting)
     isUsable = true

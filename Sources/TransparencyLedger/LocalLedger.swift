@@ -1,11 +1,14 @@
 import ChunkStorage
 package import Cryptography
 package import MerkleTrees
-import ProofPrimitives
+package import ProofPrimitives
 
 /// What the log answers for one entry.
 package struct LedgerReceipt: Sendable {
   package let index: LeafIndex
+  /// Of the entry as it stands in the log. Where that is the same statement with another signature,
+  /// it is not the hash of what was submitted.
+  package let leafHash: Digest
   package let proof: LogProof
   /// The entry was in the log before; the receipt is of its first place.
   package let wasKnown: Bool

@@ -6,18 +6,15 @@ import ProofPrimitives
 /// `index.sqlite`: which entries have been given a place, and what they can be found by.
 ///
 /// Only `pending` holds something that stands nowhere else, and only until the head covers it; all
-/// the rest can be made again from the bundles. Digests are text, so that the `sqlite3` shell shows
-/// what people compare.
+/// the rest can be made again from the bundles. Digests are 32 bytes each: as text they would double
+/// what a look-up has to keep in memory.
 struct SequenceDatabase {
   let queue: DatabaseQueue
   let path: String
 
-  struct Row {
-    let index: LeafIndex
-    let bytes: [UInt8]
-    let leafHash: Digest
-    let parsed: ParsedEntry
-  }
+  /// Of the tables that can be made again; an index of another version is emptied, which makes
+  /// opening the log fill it from the bundles.
+  private static let version = 2
 
   init(path: String) throws(LedgerError) {
     self.path = path
@@ -30,16 +27,23 @@ struct SequenceDatabase {
       }
       let queue = try DatabaseQueue(path: path, configuration: configuration)
       try queue.write { db in
+        if try Int.fetchOne(db, sql: "PRAGMA user_version") != SequenceDatabase.version {
+          try db.execute(
+            sql: """
+              DROP TABLE IF EXISTS entries; DROP TABLE IF EXISTS claims;
+              PRAGMA user_version = \(SequenceDatabase.version);
+              """)
+        }
         try db.execute(
           sql: """
             CREATE TABLE IF NOT EXISTS entries (
-              entryIndex INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, leafHash TEXT NOT NULL
+              entryIndex INTEGER PRIMARY KEY, identity BLOB NOT NULL UNIQUE, leafHash BLOB NOT NULL
             );
             CREATE TABLE IF NOT EXISTS pending (
               entryIndex INTEGER PRIMARY KEY, bytes BLOB NOT NULL
             );
             CREATE TABLE IF NOT EXISTS claims (
-              kind TEXT NOT NULL, digest TEXT NOT NULL, entryIndex INTEGER NOT NULL,
+              kind TEXT NOT NULL, digest BLOB NOT NULL, entryIndex INTEGER NOT NULL,
               PRIMARY KEY (kind, digest, entryIndex)
             ) WITHOUT ROWID;
             """)
@@ -51,10 +55,9 @@ struct SequenceDatabase {
   /// Gives each new entry the next place and makes it durable, in one transaction; an entry that is
   /// known keeps its first place. Entries below `published` need no keeping any more.
   func sequence(
-    _ entries: [[UInt8]], after published: TreeSize
-  ) throws(LedgerError) -> (indices: [LeafIndex], added: [Row]) {
-    let hasher = TreeHasher()
-    return try inDatabase(path) {
+    _ entries: [PreparedEntry], after published: TreeSize
+  ) throws(LedgerError) -> (indices: [LeafIndex], added: [[UInt8]]) {
+    try inDatabase(path) {
       try queue.write { db in
         try db.execute(
           sql: "DELETE FROM pending WHERE entryIndex < ?", arguments: [Int64(published.value)])
@@ -62,20 +65,18 @@ struct SequenceDatabase {
         let keep = try db.cachedStatement(sql: "INSERT OR REPLACE INTO pending VALUES (?, ?)")
         var next = published.value
         var indices: [LeafIndex] = []
-        var added: [Row] = []
-        for bytes in entries {
-          let parsed = LedgerEntry.parse(bytes)
-          let identity = LedgerEntry.identity(of: bytes, parsed)
-          if let known = try Int64.fetchOne(find, arguments: [identity.hex]), known >= 0 {
+        var added: [[UInt8]] = []
+        for entry in entries {
+          if let known = try Int64.fetchOne(find, arguments: [Data(entry.identity.bytes)]),
+            known >= 0
+          {
             indices.append(LeafIndex(UInt64(known)))
             continue
           }
-          let row = Row(
-            index: LeafIndex(next), bytes: bytes, leafHash: hasher.leaf(bytes), parsed: parsed)
-          try SequenceDatabase.insert(row, identity, db)
-          try keep.execute(arguments: [Int64(next), Data(bytes)])
-          indices.append(row.index)
-          added.append(row)
+          try SequenceDatabase.insert(entry, at: LeafIndex(next), db)
+          try keep.execute(arguments: [Int64(next), Data(entry.bytes)])
+          indices.append(LeafIndex(next))
+          added.append(entry.bytes)
           next += 1
         }
         return (indices, added)
@@ -83,13 +84,15 @@ struct SequenceDatabase {
     }
   }
 
-  private static func insert(_ row: Row, _ identity: Digest, _ db: Database) throws {
-    let index = Int64(row.index.value)
-    try db.cachedStatement(sql: "INSERT OR IGNORE INTO entries VALUES (?, ?, ?)")
-      .execute(arguments: [index, identity.hex, row.leafHash.hex])
+  private static func insert(
+    _ entry: PreparedEntry, at index: LeafIndex, _ db: Database
+  ) throws {
+    let index = Int64(index.value)
+    try db.cachedStatement(sql: "INSERT OR IGNORE INTO entries VALUES (?, ?, ?)").execute(
+      arguments: [index, Data(entry.identity.bytes), Data(entry.leafHash.bytes)])
     let claim = try db.cachedStatement(sql: "INSERT OR IGNORE INTO claims VALUES (?, ?, ?)")
-    for one in row.parsed.claims(leafHash: row.leafHash) {
-      try claim.execute(arguments: [one.kind.rawValue, one.digest.hex, index])
+    for one in entry.claims {
+      try claim.execute(arguments: [one.kind.rawValue, Data(one.digest.bytes), index])
     }
   }
 
@@ -128,16 +131,27 @@ struct SequenceDatabase {
     }
   }
 
+  /// Places of entries with one of these claims, in order.
+  static func indices(
+    _ claims: Set<Claim>, in db: Database
+  ) throws -> [LeafIndex] {
+    let find = try db.cachedStatement(
+      sql: "SELECT entryIndex FROM claims WHERE kind = ? AND digest = ?")
+    var found: Set<Int64> = []
+    for claim in claims {
+      found.formUnion(
+        try Int64.fetchAll(find, arguments: [claim.kind.rawValue, Data(claim.digest.bytes)]))
+    }
+    return found.sorted().compactMap { UInt64(exactly: $0).map { LeafIndex($0) } }
+  }
+
   /// Replaces everything but `pending` by what `entries` say, in one transaction.
   func rebuild(from entries: [LocatedEntry]) throws(LedgerError) {
     try inDatabase(path) {
       try queue.write { db in
         try db.execute(sql: "DELETE FROM entries; DELETE FROM claims")
         for entry in entries {
-          let parsed = LedgerEntry.parse(entry.bytes)
-          let row = Row(
-            index: entry.index, bytes: entry.bytes, leafHash: entry.leafHash, parsed: parsed)
-          try SequenceDatabase.insert(row, LedgerEntry.identity(of: entry.bytes, parsed), db)
+          try SequenceDatabase.insert(PreparedEntry(entry.bytes), at: entry.index, db)
         }
       }
     }

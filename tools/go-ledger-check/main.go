@@ -1,6 +1,8 @@
-// Command go-ledger-check verifies a ledger folder with Go's own transparency-log packages, which
-// share no code with this project: the signed head with its vkey, every entry's hash, every tile's
-// bytes, and an inclusion proof for every entry.
+// Command go-ledger-check verifies a ledger, in a folder or at a URL, with Go's own transparency-log
+// packages, which share no code with this project: the signed head with its vkey, every entry's hash,
+// every tile's bytes, an inclusion proof for every entry, and that the tree begins with every
+// published head. With a size it follows a log that is being written to until it has that many
+// entries.
 //
 // x/mod's tile paths are those of the Go checksum database, so the paths and the reader of hashes
 // are written here, from C2SP tlog-tiles.
@@ -10,10 +12,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -61,134 +66,287 @@ func tilePath(kind string, n, hashCount int64) string {
 	return path
 }
 
-// check returns how many entries and tiles were verified.
-func check(dir string) (entries, tileCount int, err error) {
-	read := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
+// A source gives the bytes of a ledger's public file, from a folder or by HTTP.
+type source func(name string) ([]byte, error)
 
+func open(place string) source {
+	if !strings.Contains(place, "://") {
+		return func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(place, name)) }
+	}
+	client := &http.Client{Timeout: time.Minute}
+	return func(name string) ([]byte, error) {
+		answer, err := client.Get(place + "/" + name)
+		if err != nil {
+			return nil, err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("%s: %s", name, answer.Status)
+		}
+		return io.ReadAll(answer.Body)
+	}
+}
+
+// A head is a tree head whose signature was checked.
+type head struct {
+	size int64
+	root tlog.Hash
+}
+
+// A follower holds what it has verified of a log, and takes up newer heads of it.
+type follower struct {
+	read      source
+	verifier  note.Verifier
+	tiles     tiles
+	last      head
+	tileCount int
+	published int
+}
+
+func newFollower(place string) (*follower, error) {
+	read := open(place)
 	vkey, err := read("vkey")
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	verifier, err := note.NewVerifier(strings.TrimSuffix(string(vkey), "\n"))
 	if err != nil {
-		return 0, 0, fmt.Errorf("vkey: %w", err)
+		return nil, fmt.Errorf("vkey: %w", err)
 	}
-	signed, err := read("checkpoint")
+	return &follower{read: read, verifier: verifier}, nil
+}
+
+func (f *follower) parseHead(signed []byte) (head, error) {
+	opened, err := note.Open(signed, note.VerifierList(f.verifier))
 	if err != nil {
-		return 0, 0, err
+		return head{}, fmt.Errorf("checkpoint: %w", err)
 	}
-	head, err := note.Open(signed, note.VerifierList(verifier))
-	if err != nil {
-		return 0, 0, fmt.Errorf("checkpoint: %w", err)
-	}
-	lines := strings.Split(head.Text, "\n")
-	if len(lines) != 4 || lines[3] != "" || lines[0] != verifier.Name() {
-		return 0, 0, fmt.Errorf("checkpoint: not three lines by %s", verifier.Name())
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) != 4 || lines[3] != "" || lines[0] != f.verifier.Name() {
+		return head{}, fmt.Errorf("checkpoint: not three lines by %s", f.verifier.Name())
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil {
-		return 0, 0, fmt.Errorf("checkpoint: %w", err)
+		return head{}, fmt.Errorf("checkpoint: %w", err)
 	}
 	root, err := tlog.ParseHash(lines[2])
 	if err != nil {
-		return 0, 0, fmt.Errorf("checkpoint: %w", err)
+		return head{}, fmt.Errorf("checkpoint: %w", err)
 	}
-	if size == 0 {
-		// x/mod has zeros for the empty tree; RFC 6962 has the hash of nothing.
-		if root.String() != "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" {
-			return 0, 0, fmt.Errorf("checkpoint: wrong root of the empty tree")
-		}
-		return 0, 0, nil
+	// x/mod has zeros for the empty tree; RFC 6962 has the hash of nothing.
+	if size == 0 && root.String() != "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" {
+		return head{}, fmt.Errorf("checkpoint: wrong root of the empty tree")
 	}
+	return head{size, root}, nil
+}
 
-	// Every tile of the tree, as it lies there.
-	var t tiles
-	for level, count := 0, size; count > 0; level, count = level+1, count/width {
-		var hashes []tlog.Hash
-		for n := int64(0); n*width < count; n++ {
+// advance takes up the head that the log now serves: its new tiles and entries, and that the tree
+// begins with every head published since.
+func (f *follower) advance() error {
+	signed, err := f.read("checkpoint")
+	if err != nil {
+		return err
+	}
+	next, err := f.parseHead(signed)
+	if err != nil {
+		return err
+	}
+	if next.size < f.last.size {
+		return fmt.Errorf("the log went back from %d to %d entries", f.last.size, next.size)
+	}
+	if next.size == f.last.size {
+		if next.size > 0 && next.root != f.last.root {
+			return fmt.Errorf("two roots for %d entries", next.size)
+		}
+		return nil
+	}
+	if err := f.readTiles(next); err != nil {
+		return err
+	}
+	if err := f.readEntries(next); err != nil {
+		return err
+	}
+	if err := f.checkConsistency(f.last, next); err != nil {
+		return err
+	}
+	if err := f.readHistory(next); err != nil {
+		return err
+	}
+	f.last = next
+	return nil
+}
+
+// readTiles reads every tile that is new or wider, and checks each level against the one below.
+func (f *follower) readTiles(next head) error {
+	for level, count := 0, next.size; count > 0; level, count = level+1, count/width {
+		if level == len(f.tiles.levels) {
+			f.tiles.levels = append(f.tiles.levels, nil)
+		}
+		known := f.tiles.levels[level]
+		full := int64(len(known)) / width
+		hashes := append([]tlog.Hash(nil), known[:full*width]...)
+		for n := full; n*width < count; n++ {
 			inTile := count - n*width
 			if inTile > width {
 				inTile = width
 			}
 			name := tilePath(strconv.Itoa(level), n, inTile)
-			data, err := read(name)
+			data, err := f.read(name)
 			if err != nil {
-				return 0, 0, err
+				return err
 			}
 			if int64(len(data)) != inTile*tlog.HashSize {
-				return 0, 0, fmt.Errorf("%s: %d bytes for %d hashes", name, len(data), inTile)
+				return fmt.Errorf("%s: %d bytes for %d hashes", name, len(data), inTile)
 			}
 			for ; len(data) > 0; data = data[tlog.HashSize:] {
 				var h tlog.Hash
 				copy(h[:], data)
 				hashes = append(hashes, h)
 			}
-			tileCount++
+			f.tileCount++
 		}
-		t.levels = append(t.levels, hashes)
-	}
-	// Each hash above level 0 is that of a full tile below.
-	for level := 1; level < len(t.levels); level++ {
-		for n, stored := range t.levels[level] {
-			if subtree(t.levels[level-1][n*width:(n+1)*width]) != stored {
-				return 0, 0, fmt.Errorf("level %d: hash %d is not that of its tile", level, n)
+		for n, hash := range known {
+			if hashes[n] != hash {
+				return fmt.Errorf("level %d: hash %d changed", level, n)
 			}
 		}
+		// Each hash above level 0 is that of a full tile below.
+		for n := len(known); level > 0 && n < len(hashes); n++ {
+			if subtree(f.tiles.levels[level-1][n*width:(n+1)*width]) != hashes[n] {
+				return fmt.Errorf("level %d: hash %d is not that of its tile", level, n)
+			}
+		}
+		f.tiles.levels[level] = hashes
 	}
-	computed, err := tlog.TreeHash(size, t)
+	computed, err := tlog.TreeHash(next.size, f.tiles)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	if computed != root {
-		return 0, 0, fmt.Errorf("the tiles' root is %v, the signed one %v", computed, root)
+	if computed != next.root {
+		return fmt.Errorf("the tiles' root is %v, the signed one %v", computed, next.root)
 	}
+	return nil
+}
 
-	for n := int64(0); n*width < size; n++ {
-		inBundle := size - n*width
+// readEntries reads the bundles with new entries and proves each of these under the head.
+func (f *follower) readEntries(next head) error {
+	for n := f.last.size / width; n*width < next.size; n++ {
+		inBundle := next.size - n*width
 		if inBundle > width {
 			inBundle = width
 		}
 		name := tilePath("entries", n, inBundle)
-		data, err := read(name)
+		data, err := f.read(name)
 		if err != nil {
-			return 0, 0, err
+			return err
 		}
 		buffer := bytes.NewBuffer(data)
 		for i := n * width; i < n*width+inBundle; i++ {
 			prefix := buffer.Next(2)
 			if len(prefix) != 2 {
-				return 0, 0, fmt.Errorf("%s: entry %d is missing", name, i)
+				return fmt.Errorf("%s: entry %d is missing", name, i)
 			}
 			length := int(binary.BigEndian.Uint16(prefix))
 			entry := buffer.Next(length)
 			if len(entry) != length {
-				return 0, 0, fmt.Errorf("%s: entry %d is cut short", name, i)
+				return fmt.Errorf("%s: entry %d is cut short", name, i)
 			}
-			proof, err := tlog.ProveRecord(size, i, t)
+			proof, err := tlog.ProveRecord(next.size, i, f.tiles)
 			if err != nil {
-				return 0, 0, fmt.Errorf("entry %d: %w", i, err)
+				return fmt.Errorf("entry %d: %w", i, err)
 			}
-			if err := tlog.CheckRecord(proof, size, root, i, tlog.RecordHash(entry)); err != nil {
-				return 0, 0, fmt.Errorf("%s: entry %d: %w", name, i, err)
+			if err := tlog.CheckRecord(proof, next.size, next.root, i, tlog.RecordHash(entry)); err != nil {
+				return fmt.Errorf("%s: entry %d: %w", name, i, err)
 			}
-			entries++
 		}
 		if buffer.Len() != 0 {
-			return 0, 0, fmt.Errorf("%s: %d bytes after the last entry", name, buffer.Len())
+			return fmt.Errorf("%s: %d bytes after the last entry", name, buffer.Len())
 		}
 	}
-	return entries, tileCount, nil
+	return nil
+}
+
+func (f *follower) checkConsistency(old, next head) error {
+	if old.size == 0 {
+		return nil
+	}
+	if old.size == next.size {
+		if old.root != next.root {
+			return fmt.Errorf("two roots for %d entries", old.size)
+		}
+		return nil
+	}
+	proof, err := tlog.ProveTree(next.size, old.size, f.tiles)
+	if err != nil {
+		return fmt.Errorf("from %d to %d: %w", old.size, next.size, err)
+	}
+	if err := tlog.CheckTree(proof, next.size, next.root, old.size, old.root); err != nil {
+		return fmt.Errorf("from %d to %d: %w", old.size, next.size, err)
+	}
+	return nil
+}
+
+// readHistory checks the signature of every published head after the last one, and that the tree
+// begins with it.
+func (f *follower) readHistory(next head) error {
+	data, err := f.read("history")
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.SplitAfter(string(data), "\n") {
+		parts := strings.Fields(line)
+		if !strings.HasSuffix(line, "\n") || len(parts) != 3 {
+			continue
+		}
+		text := fmt.Sprintf("%s\n%s\n%s\n", f.verifier.Name(), parts[0], parts[1])
+		old, err := f.parseHead([]byte(text + "\n\u2014 " + f.verifier.Name() + " " + parts[2] + "\n"))
+		if err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+		if old.size <= f.last.size && f.published > 0 || old.size > next.size {
+			continue
+		}
+		if err := f.checkConsistency(old, next); err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+		f.published++
+	}
+	return nil
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: go-ledger-check LEDGER_DIR")
+	if len(os.Args) != 2 && len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: go-ledger-check LEDGER_DIR_OR_URL [SIZE_TO_FOLLOW_TO]")
 		os.Exit(64)
 	}
-	entries, tileCount, err := check(os.Args[1])
-	if err != nil {
+	fail := func(err error) {
 		fmt.Fprintln(os.Stderr, "go-ledger-check:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("%d entries and %d tiles verified\n", entries, tileCount)
+	f, err := newFollower(os.Args[1])
+	if err != nil {
+		fail(err)
+	}
+	var target int64
+	if len(os.Args) == 3 {
+		if target, err = strconv.ParseInt(os.Args[2], 10, 64); err != nil {
+			fail(err)
+		}
+	}
+	heads := 0
+	for {
+		before := f.last.size
+		if err := f.advance(); err != nil {
+			fail(err)
+		}
+		if f.last.size > before {
+			heads++
+		}
+		if f.last.size >= target {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	fmt.Printf("%d entries and %d tiles verified, %d heads taken up, %d in history\n",
+		f.last.size, f.tileCount, heads, f.published)
 }

@@ -8,7 +8,7 @@ import TransparencyLedger
 struct LedgerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ledger", abstract: "Keep a ledger: an append-only log of claims.",
-    subcommands: [LedgerInit.self, LedgerAudit.self, LedgerPrecedence.self])
+    subcommands: [LedgerInit.self, LedgerServe.self, LedgerAudit.self, LedgerPrecedence.self])
 }
 
 struct LedgerInit: ParsableCommand {

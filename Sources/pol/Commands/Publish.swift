@@ -26,7 +26,9 @@ struct Publish: ParsableCommand {
 
   @Argument(help: "The sealed archive.")
   var archive: String
-  @Option(help: ArgumentHelp("The ledger's folder.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "The ledger's folder, or the URL of its service.", valueName: "dir-or-url"))
   var ledger: String
   @Option(help: ArgumentHelp("The prover's private key.", valueName: "file"))
   var key: String
@@ -61,14 +63,13 @@ struct Publish: ParsableCommand {
       if base.hasSuffix(".pol") { base.removeLast(4) }
       let receiptPath = receipt ?? "\(base).tlog-proof"
       let entryPath = entry ?? "\(base).entry"
-      let log = try openLocalLedger(ledger)
-      log.admission = .statements
+      let log = try LedgerWriter(ledger)
       let answer = try publish(
         statement, parts, on: log, by: signingKey, draft: "\(base).publishing")
-      let stored = try log.view().entry(answer.index)
+      let stored = try answer.view.entry(answer.index)
       try DurableFile.write(answer.proof.encoded, to: receiptPath)
       try DurableFile.write(stored.bytes, to: entryPath)
-      let finder = try ClaimFinder(log.view())
+      let finder = try ClaimFinder(answer.view)
       let matches = try finder.matches([Claim(.model, statement.modelDigest)])
       let others = matches.filter { $0.signed.map { $0.key != signingKey.verifyingKey } ?? false }
       let standing = try finder.standings(of: matches)[answer.index]
@@ -104,9 +105,9 @@ struct Publish: ParsableCommand {
   /// The salts are durable before anything is logged: whenever this is cut off, the next call logs the
   /// same entries, which the log knows by then or takes now.
   private func publish(
-    _ statement: ProofStatement, _ parts: [[Digest]], on log: LocalLedger, by key: SigningKey,
+    _ statement: ProofStatement, _ parts: [[Digest]], on log: LedgerWriter, by key: SigningKey,
     draft path: String
-  ) throws -> LedgerReceipt {
+  ) throws -> LedgerWriter.Addition {
     // What readers would not take for a statement must not be logged: an entry is for ever.
     if case .opaque(let reason) = LedgerEntry.parse(
       try LedgerEntry.signed(statement.encoded, by: key))
@@ -115,21 +116,16 @@ struct Publish: ParsableCommand {
         code: reason.code.name, place: "--location", message: reason.message,
         remedy: "give a URL of at most 2,048 bytes without control characters, or none")
     }
-    let answer: LedgerReceipt?
+    let answer: LedgerWriter.Addition
     if let before = try published(statement, on: log, by: key) {
-      answer = try log.append([before]).first
+      answer = try log.add(before)
     } else {
       let draft = try PublicationDraft.open(
         path, for: statement, logOrigin: log.origin, count: 1 + parts.count)
       let plan = try PublicationPlan(
         statement, parts: parts, salts: draft.salts, logOrigin: log.origin, by: key)
-      _ = try log.append(plan.hidden)
-      answer = try log.append(plan.statements).first
-    }
-    guard let answer else {
-      throw CommandFailure(
-        code: "internal", place: printable(ledger), message: "the log gave no answer",
-        remedy: "report this")
+      _ = try log.add(plan.hidden)
+      answer = try log.add(plan.statements)
     }
     try PublicationDraft.close(path)
     return answer
@@ -137,7 +133,7 @@ struct Publish: ParsableCommand {
 
   /// The entry that says this already; its opening is another one, or none.
   private func published(
-    _ statement: ProofStatement, on log: LocalLedger, by key: SigningKey
+    _ statement: ProofStatement, on log: LedgerWriter, by key: SigningKey
   ) throws -> [UInt8]? {
     let digest = statement.unopenedDigest
     return try log.view().lookup([Claim(.seal, statement.sealDigest)]).first { match in

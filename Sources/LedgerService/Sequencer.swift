@@ -1,0 +1,219 @@
+import MerkleTrees
+import NIOPosix
+import Synchronization
+import TransparencyLedger
+
+/// The one writer of a log: takes entries from many, gives them to the log in batches.
+///
+/// Batches clock themselves: the next is whatever came while the last was published. So one writer
+/// alone never waits for a timer, and many share the syncs of one batch. All work on the log happens
+/// on one thread that does nothing else, because it waits for the disk.
+final class Sequencer: Sendable {
+  typealias Outcome = Result<LedgerReceipt, ServiceProblem>
+
+  /// What the service shows of the writer.
+  struct Status: Sendable {
+    var size: UInt64
+    var queuedEntries = 0
+    var queuedByteCount = 0
+    var isStopped = false
+    /// When the oldest of the waiting came, and when the last head was published; seconds.
+    var oldestWaiting: Double?
+    var lastPublished: Double
+  }
+
+  private struct Submission: Sendable {
+    let entry: PreparedEntry
+    let continuation: CheckedContinuation<Outcome, Never>
+    let seconds: Double
+  }
+
+  private struct State {
+    var waiting: [Submission] = []
+    /// Taken from `waiting` and not yet answered.
+    var inBatch: [Submission] = []
+    var waitingByteCount = 0
+    var isRunning = false
+    var isClosed = false
+    var isStopped = false
+    var size: UInt64
+    var lastPublished: Double
+    var freeBytes: UInt64?
+    var freeBytesRead = -Double.infinity
+  }
+
+  private let directory: String
+  private let admission: Admission.Rule
+  private let leastFreeByteCount: UInt64
+  private let metrics: ServiceMetrics
+  private let complain: @Sendable (LedgerError) -> Void
+  private let thread = NIOThreadPool(numberOfThreads: 1)
+  private let ledger: Mutex<LocalLedger?>
+  private let state: Mutex<State>
+
+  /// - Parameter complain: Told of what went wrong in the writer; for the operator.
+  init(
+    _ ledger: consuming sending LocalLedger, leastFreeByteCount: UInt64, metrics: ServiceMetrics,
+    complain: @escaping @Sendable (LedgerError) -> Void
+  ) {
+    directory = ledger.directory
+    admission = ledger.admission
+    state = Mutex(State(size: ledger.head.size.value, lastPublished: Seconds.now))
+    self.ledger = Mutex(ledger)
+    self.leastFreeByteCount = leastFreeByteCount
+    self.metrics = metrics
+    self.complain = complain
+    thread.start()
+  }
+
+  var status: Status {
+    state.withLock { state in
+      Status(
+        size: state.size, queuedEntries: state.waiting.count + state.inBatch.count,
+        queuedByteCount: state.waitingByteCount, isStopped: state.isStopped,
+        oldestWaiting: (state.inBatch.first ?? state.waiting.first)?.seconds,
+        lastPublished: state.lastPublished)
+    }
+  }
+
+  /// Room on the log's disk, at most half a second old; nil where it is not known.
+  var freeByteCount: UInt64? {
+    state.withLock { state in
+      if Seconds.now - state.freeBytesRead > 0.5 {
+        state.freeBytes = FreeSpace.byteCount(at: directory)
+        state.freeBytesRead = Seconds.now
+      }
+      return state.freeBytes
+    }
+  }
+
+  /// Why an entry of this length would not be taken now; asked before its body is read, too.
+  func refusal(byteCount: Int) -> ServiceProblem? {
+    if let free = freeByteCount, free < leastFreeByteCount { return .noSpace }
+    return state.withLock { Sequencer.refusal(byteCount, $0) }
+  }
+
+  private static func refusal(_ byteCount: Int, _ state: State) -> ServiceProblem? {
+    if state.isClosed { return .stopping }
+    guard state.waiting.count < ServiceLimits.queuedEntries,
+      state.waitingByteCount + byteCount <= ServiceLimits.queuedByteCount
+    else { return .queueFull }
+    return nil
+  }
+
+  /// Answers once the entry is durable and under a published head, or says why it is not.
+  func add(_ entry: PreparedEntry) async -> Outcome {
+    if let refusal = refusal(byteCount: entry.bytes.count) { return .failure(refusal) }
+    return await withCheckedContinuation { continuation in
+      let submission = Submission(
+        entry: entry, continuation: continuation, seconds: Seconds.now)
+      let (refusal, isFirst) = state.withLock { state in
+        if let refusal = Sequencer.refusal(entry.bytes.count, state) {
+          return (ServiceProblem?.some(refusal), false)
+        }
+        state.waiting.append(submission)
+        state.waitingByteCount += entry.bytes.count
+        defer { state.isRunning = true }
+        return (nil, !state.isRunning)
+      }
+      if let refusal { continuation.resume(returning: .failure(refusal)) }
+      if isFirst { thread.submit { _ in self.run() } }
+    }
+  }
+
+  /// Takes nothing more, waits for what is queued, and gives the log back.
+  func close() async {
+    state.withLock { $0.isClosed = true }
+    // One thread, in order: what was queued before this is answered before it.
+    _ = try? await thread.runIfActive { self.ledger.withLock { $0 = nil } }
+    try? await thread.shutdownGracefully()
+  }
+
+  private func run() {
+    while let batch = nextBatch() {
+      let started = Seconds.now
+      let outcomes = publish(batch.map(\.entry))
+      metrics.count {
+        $0.batches += 1
+        $0.batchEntries += UInt64(batch.count)
+        $0.publishSeconds.add(Seconds.now - started)
+      }
+      state.withLock { $0.inBatch = [] }
+      for (submission, outcome) in zip(batch, outcomes) {
+        submission.continuation.resume(returning: outcome)
+      }
+    }
+  }
+
+  /// What has come so far, within the limits of a batch; nil when nothing has.
+  private func nextBatch() -> [Submission]? {
+    state.withLock { state in
+      var byteCount = 0
+      var count = 0
+      for submission in state.waiting.prefix(ServiceLimits.batchEntries) {
+        byteCount += submission.entry.bytes.count
+        guard count == 0 || byteCount <= ServiceLimits.batchByteCount else { break }
+        count += 1
+      }
+      guard count > 0 else {
+        state.isRunning = false
+        return nil
+      }
+      let batch = Array(state.waiting.prefix(count))
+      state.waiting.removeFirst(count)
+      state.waitingByteCount -= batch.reduce(0) { $0 + $1.entry.bytes.count }
+      state.inBatch = batch
+      return batch
+    }
+  }
+
+  /// Logs what of a batch the log takes. An entry that it refuses stops nobody else's.
+  private func publish(_ entries: [PreparedEntry]) -> [Outcome] {
+    let (outcomes, size) = ledger.withLock { slot in
+      do throws(LedgerError) {
+        let ledger = if let slot { slot } else { try open() }
+        slot = ledger
+        let refusals = try ledger.refusals(of: entries)
+        var receipts = try ledger.append(
+          prepared: zip(entries, refusals).filter { $1 == nil }.map { $0.0 })[...]
+        let outcomes = refusals.map { refusal -> Outcome in
+          if let refusal { return .failure(ServiceProblem(refusing: refusal)) }
+          return receipts.popFirst().map { .success($0) } ?? .failure(.writerStopped)
+        }
+        return ([Outcome]?.some(outcomes), UInt64?.some(ledger.head.size.value))
+      } catch {
+        complain(error)
+        // The lock on the folder goes with it. Opening finishes or undoes what was begun.
+        slot = nil
+        do throws(LedgerError) {
+          slot = try open()
+        } catch {
+          complain(error)
+        }
+        return (nil, slot?.head.size.value)
+      }
+    }
+    state.withLock { state in
+      state.isStopped = size == nil
+      if let size, size > state.size { state.size = size }
+      if outcomes != nil { state.lastPublished = Seconds.now }
+    }
+    return outcomes ?? entries.map { _ in .failure(.writerStopped) }
+  }
+
+  private func open() throws(LedgerError) -> LocalLedger {
+    let ledger = try LocalLedger.open(at: directory)
+    ledger.admission = admission
+    return ledger
+  }
+}
+
+/// Time that does not go back, in seconds from an arbitrary moment.
+enum Seconds {
+  private static let start = ContinuousClock.now
+
+  static var now: Double {
+    let (seconds, attoseconds) = (ContinuousClock.now - start).components
+    return Double(seconds) + Double(attoseconds) * 1e-18
+  }
+}
