@@ -1,5 +1,4 @@
 import Cryptography
-import Glibc
 import ProofArchive
 import ProofPrimitives
 import ProofRecording
