@@ -80,7 +80,7 @@ private struct WitnessVectors: Decodable {
       var message = ""
       let found = code {
         let policy: LedgerPolicy
-        do {
+        do throws(LedgerError) {
           policy = try LedgerPolicy(parsing: bytes)
         } catch {
           message = error.message

@@ -34,6 +34,10 @@ struct Publish: ParsableCommand {
   var entry: String?
   @Option(help: ArgumentHelp("Content key of an encrypted archive.", valueName: "file"))
   var contentKey: String?
+  @Option(
+    help: ArgumentHelp(
+      "Whose cosignatures the receipt needs (C2SP tlog-policy).", valueName: "file"))
+  var ledgerPolicy: String?
   @OptionGroup var storeOptions: StoreOptions
   @OptionGroup var reporting: Reporting
 
@@ -57,6 +61,8 @@ struct Publish: ParsableCommand {
           code: reason.code.name, place: "--location", message: reason.message,
           remedy: "give a URL of at most 2,048 bytes without control characters, or none")
       }
+      // Before anything is logged: a policy that cannot be read must not be found out afterwards.
+      let policy = try ledgerPolicy.map { try loadLedgerPolicy($0) }
       let log = try openLocalLedger(ledger)
       guard let answer = try log.append([bytes]).first else {
         throw CommandFailure(
@@ -64,6 +70,10 @@ struct Publish: ParsableCommand {
           remedy: "report this")
       }
       let stored = try log.view().entry(answer.index)
+      try CommandFailure.at(ledger) {
+        _ = try answer.proof.verify(
+          leafHash: stored.leafHash, by: log.verifierKey, origin: log.origin, policy: policy)
+      }
       var base = archive
       while base.count > 1, base.hasSuffix("/") { base.removeLast() }
       if base.hasSuffix(".pol") { base.removeLast(4) }
