@@ -98,7 +98,10 @@ import Testing
     #expect(
       try witness.answer(addCheckpoint: witnessRequest(leaves, from: 0, to: 30)).status == 200)
     let fork = try witnessRequest(opaqueEntries(100..<130), from: 30, to: 30)
-    for _ in 0..<3 { #expect(witness.answer(addCheckpoint: fork).status == 422) }
+    for _ in 0..<3 {
+      let answer = witness.answer(addCheckpoint: fork)
+      #expect(answer.status == 422 && answer.body.starts(with: Array("forked: ".utf8)))
+    }
     let kept = try witness.evidence(origin: testOrigin)
     #expect(kept.map(\.kind) == [.forked])
     // Two notes, each by the log, of one size and two roots: what anybody can check.
