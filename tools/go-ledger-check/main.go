@@ -1,6 +1,7 @@
 // Command go-ledger-check verifies a ledger folder with Go's own transparency-log packages, which
 // share no code with this project: the signed head with its vkey, every entry's hash, every tile's
-// bytes, and an inclusion proof for every entry.
+// bytes, and an inclusion proof for every entry. Cosigners whose verifier keys are given must have
+// cosigned the head.
 //
 // x/mod's tile paths are those of the Go checksum database, so the paths and the reader of hashes
 // are written here, from C2SP tlog-tiles.
@@ -8,6 +9,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -61,8 +65,43 @@ func tilePath(kind string, n, hashCount int64) string {
 	return path
 }
 
+// A cosigner verifies the lines of C2SP tlog-cosignature, of which x/mod knows nothing: it is written
+// here, from that document.
+type cosigner struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func newCosigner(vkey string) (*cosigner, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("%s: not a verifier key", vkey)
+	}
+	material, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil || len(material) != 1+ed25519.PublicKeySize || material[0] != 4 {
+		return nil, fmt.Errorf("%s: not a key of type 4", vkey)
+	}
+	id := sha256.Sum256(append([]byte(parts[0]+"\n"), material...))
+	if fmt.Sprintf("%x", id[:4]) != parts[1] {
+		return nil, fmt.Errorf("%s: the key ID is another's", vkey)
+	}
+	return &cosigner{parts[0], binary.BigEndian.Uint32(id[:4]), material[1:]}, nil
+}
+
+func (c *cosigner) Name() string    { return c.name }
+func (c *cosigner) KeyHash() uint32 { return c.hash }
+func (c *cosigner) Verify(text, sig []byte) bool {
+	if len(sig) != 8+ed25519.SignatureSize {
+		return false
+	}
+	time := binary.BigEndian.Uint64(sig)
+	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", time, text)
+	return time > 0 && time < 1<<63 && ed25519.Verify(c.key, []byte(message), sig[8:])
+}
+
 // check returns how many entries and tiles were verified.
-func check(dir string) (entries, tileCount int, err error) {
+func check(dir string, cosigners []string) (entries, tileCount int, err error) {
 	read := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
 
 	vkey, err := read("vkey")
@@ -77,9 +116,20 @@ func check(dir string) (entries, tileCount int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	head, err := note.Open(signed, note.VerifierList(verifier))
+	verifiers := []note.Verifier{verifier}
+	for _, vkey := range cosigners {
+		c, err := newCosigner(vkey)
+		if err != nil {
+			return 0, 0, err
+		}
+		verifiers = append(verifiers, c)
+	}
+	head, err := note.Open(signed, note.VerifierList(verifiers...))
 	if err != nil {
 		return 0, 0, fmt.Errorf("checkpoint: %w", err)
+	}
+	if len(head.Sigs) != len(verifiers) {
+		return 0, 0, fmt.Errorf("checkpoint: %d of %d signers", len(head.Sigs), len(verifiers))
 	}
 	lines := strings.Split(head.Text, "\n")
 	if len(lines) != 4 || lines[3] != "" || lines[0] != verifier.Name() {
@@ -181,11 +231,11 @@ func check(dir string) (entries, tileCount int, err error) {
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: go-ledger-check LEDGER_DIR")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: go-ledger-check LEDGER_DIR [COSIGNER_VKEY...]")
 		os.Exit(64)
 	}
-	entries, tileCount, err := check(os.Args[1])
+	entries, tileCount, err := check(os.Args[1], os.Args[2:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "go-ledger-check:", err)
 		os.Exit(1)
