@@ -121,10 +121,13 @@ struct WitnessState: Sendable {
           sql: "SELECT kind, remembered, shown FROM evidence WHERE origin = ? ORDER BY rowid",
           arguments: [Data(origin)]
         ).compactMap { row in
-          guard let kind = WitnessEvidence.Kind(rawValue: row["kind"]) else { return nil }
-          return WitnessEvidence(
-            kind: kind, remembered: Array(row["remembered"] as Data),
-            shown: Array(row["shown"] as Data))
+          guard
+            let kind = String.fromDatabaseValue(row["kind"])
+              .flatMap(WitnessEvidence.Kind.init(rawValue:)),
+            let remembered = Data.fromDatabaseValue(row["remembered"]),
+            let shown = Data.fromDatabaseValue(row["shown"])
+          else { return nil }
+          return WitnessEvidence(kind: kind, remembered: Array(remembered), shown: Array(shown))
         }
       }
     }

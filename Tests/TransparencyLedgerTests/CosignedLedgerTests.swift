@@ -187,13 +187,17 @@ import Testing
     _ = try ledger?.append(opaqueEntries(0..<2))
     let old = try scratch.bytes("log/checkpoint")
     _ = try ledger?.append(opaqueEntries(2..<3))
+    // Once more with other lines: its place in `history` does not move.
+    if let ledger { try ledger.publish(try others.collect(try ledger.signedView(), [0, 1, 2])) }
     let whole = try scratch.bytes("log/checkpoint")
+    let history = try scratch.bytes("log/history")
     ledger = nil
     let bare = try SignedNote(parsing: whole)
     for damaged in [old, SignedNote(text: bare.text, signatures: [bare.signatures[0]]).encoded] {
       try scratch.write(damaged, to: "log/checkpoint")
       _ = try LocalLedger.open(at: scratch.ledger)
       #expect(try scratch.bytes("log/checkpoint") == whole)
+      #expect(try scratch.bytes("log/history") == history)
     }
     #expect(try auditCosigned(scratch, others).size == TreeSize(3))
   }
@@ -228,6 +232,25 @@ import Testing
     ledger = nil
     try scratch.write(Array("quorum x\n".utf8), to: "log.private/ledger-policy")
     #expect(code { _ = try LocalLedger.open(at: scratch.ledger) } == "badPolicy")
+  }
+
+  @Test("a published head that is not of the tree is refused, whatever the files say")
+  func alteredRecord() throws {
+    let scratch = try ScratchFolder()
+    var (ledger, _): (LocalLedger?, TestWitnesses) = try newCosigned(scratch)
+    _ = try ledger?.append(opaqueEntries(0..<2))
+    ledger?.collectCosignatures = nil
+    #expect(code { _ = try ledger?.append(opaqueEntries(2..<4)) } == "quorumMissing")
+    ledger = nil
+    let length = try scratch.bytes("log/history").count
+    let queue = try DatabaseQueue(path: scratch.secrets + "/head.sqlite")
+    try queue.write {
+      try $0.execute(
+        sql: "UPDATE head SET publishedSize = 3, publishedRoot = ?, historyByteCount = ?",
+        arguments: [testDigest(1).hex, length])
+    }
+    try queue.close()
+    #expect(code { _ = try LocalLedger.open(at: scratch.ledger) } == "damagedTile")
   }
 
   @Test("a record from before there were witnesses is taken as published") func olderRecord() throws

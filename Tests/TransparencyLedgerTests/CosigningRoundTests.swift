@@ -56,6 +56,8 @@ import Testing
         .cosign(text, time: testTime).line
     }
     let good = try line(50, text)
+    // Well formed, of a stranger, and too much to carry.
+    let wide = NoteSignature(name: "x", keyID: 1, bytes: [UInt8](repeating: 0, count: 60_000))
     let long = String(repeating: "x", count: CosigningRound.answerByteLimit)
     let cases: [(WitnessAnswer, String)] = [
       (answer(200, ""), "badAnswer"),
@@ -63,6 +65,8 @@ import Testing
       (answer(200, String(good.dropLast())), "badAnswer"),
       (answer(200, "\n" + good), "badAnswer"),
       (answer(200, "more text\n\n" + good), "badAnswer"),
+      (answer(200, "more text\n\n" + (try line(51, text)) + good), "badAnswer"),
+      (answer(200, wide.line + good), "badAnswer"),
       (answer(200, try line(51, text)), "badAnswer"),
       (answer(200, try line(50, text, name: "witness.example/x")), "badAnswer"),
       (answer(200, view.signedHead.note.signatures[0].line), "badAnswer"),

@@ -158,6 +158,28 @@ import Testing
     #expect(!String(decoding: answer.body, as: UTF8.self).contains("sqlite"))
   }
 
+  @Test("while one connection decides, no other reads the record") func oneAtATime() throws {
+    let scratch = try ScratchFolder()
+    let first = try WitnessState(creatingAt: scratch.file("w.sqlite"))
+    let states = [first, try WitnessState(openingAt: scratch.file("w.sqlite"))]
+    let inside = Atomic(0)
+    let overlaps = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: 2) { thread in
+      _ = try? states[thread].decide([1]) { record in
+        if inside.add(1, ordering: .relaxed).newValue > 1 { overlaps.add(1, ordering: .relaxed) }
+        // Time for the other to come in, if it can.
+        usleep(300_000)
+        inside.subtract(1, ordering: .relaxed)
+        let size = TreeSize((record?.size.value ?? 0) + 1)
+        return WitnessState.Decision(
+          answer: WitnessAnswer(status: 200, body: []),
+          record: .init(size: size, root: testDigest(1), time: 1, note: [10]))
+      }
+    }
+    #expect(overlaps.load(ordering: .relaxed) == 0)
+    #expect(try first.record([1])?.size == TreeSize(2))
+  }
+
   /// Threads race to get one of two trees cosigned, each through its own connection, step by step.
   @Test(
     "racing requests on two connections never get two inconsistent heads cosigned",

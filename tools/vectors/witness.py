@@ -63,6 +63,8 @@ def cosignatures():
         case("the-first-time", under(cosign(text, NORTH, 1)), "valid", **times(1)),
         case("two-times-of-one-witness", under(cosign(text, NORTH, TIME + 5), good), "valid",
              **times(TIME)),
+        case("two-times-the-earlier-first", under(good, cosign(text, NORTH, TIME + 5)), "valid",
+             **times(TIME)),
         case("beside-strangers", under(cosign(text, STRANGER), good, cosign(text, SOUTH)), "valid",
              **times(TIME)),
         case("a-broken-line-of-a-stranger", under(witness_line(STRANGER, data=bytes(9)), good), "valid",
