@@ -40,6 +40,12 @@ package final class LedgerServer: Sendable {
     } else {
       let ledger = try LocalLedger.open(at: directory)
       ledger.admission = configuration.takesOpaqueEntries ? .opaqueToo : .statements
+      guard !ledger.waitsForWitnesses else {
+        throw LedgerError(
+          .quorumMissing, "this ledger's policy asks for witnesses, and the service asks none",
+          remedy: "serve it with --read-only, or take ledger-policy out of the private folder",
+          path: directory)
+      }
       verifierKey = ledger.verifierKey
       size = ledger.head.size.value
       sequencer = Sequencer(

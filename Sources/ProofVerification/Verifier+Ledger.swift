@@ -123,7 +123,7 @@ extension Verifier {
   ) throws(CheckStop) {
     // The log signed this head once: its tree must still begin with it.
     let seen = try asking { () throws(LedgerError) in
-      try SignedTreeHead(note: receipt.note, by: ledger.verifierKey)
+      try SignedTreeHead(note: receipt.note, by: ledger.verifierKey, policy: ledger.policy)
     }.head
     guard seen.size <= ledger.head.size else {
       throw .undecided(
@@ -151,7 +151,8 @@ extension Verifier {
     }
     _ = try asking { () throws(LedgerError) in
       try receipt.verify(
-        leafHash: entry.leafHash, by: ledger.verifierKey, origin: ledger.head.origin)
+        leafHash: entry.leafHash, by: ledger.verifierKey, origin: ledger.head.origin,
+        policy: ledger.policy)
     }
   }
 

@@ -1,6 +1,7 @@
 /// Why ledger work could not be done. What a ledger *says* is a result; this is not that.
 package struct LedgerError: Error, Sendable, CustomStringConvertible {
-  /// Match on this, never on text. The names are those of `spec/ledger.md` §10.
+  /// Match on this, never on text. The names are those of `spec/ledger.md` §10 and
+  /// `spec/witness.md` §9.
   package struct Code: Hashable, Sendable, CustomStringConvertible {
     package let name: String
     package var description: String { name }
@@ -27,6 +28,15 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     package static let otherKey = Code(name: "otherKey")
     package static let openingMismatch = Code(name: "openingMismatch")
     package static let withdrawnKey = Code(name: "withdrawnKey")
+
+    // Witnesses and policies (`spec/witness.md` §9).
+    package static let badPolicy = Code(name: "badPolicy")
+    package static let notInPolicy = Code(name: "notInPolicy")
+    package static let quorumMissing = Code(name: "quorumMissing")
+    package static let badRequest = Code(name: "badRequest")
+    package static let badAnswer = Code(name: "badAnswer")
+    package static let witnessRefused = Code(name: "witnessRefused")
+    package static let badClock = Code(name: "badClock")
 
     // What is stored does not agree with what was signed.
     package static let damagedTile = Code(name: "damagedTile")

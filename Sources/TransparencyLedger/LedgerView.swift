@@ -7,26 +7,41 @@ package struct LedgerView: Sendable {
   package let source: any LedgerSource
   package let verifierKey: NoteVerifierKey
   package let signedHead: SignedTreeHead
+  /// What heads and receipts of this ledger are judged by beside the log's signature.
+  package let policy: LedgerPolicy?
 
   package var head: TreeHead { signedHead.head }
 
   /// Takes the head that the ledger now serves.
   package init(
-    source: any LedgerSource, verifierKey: NoteVerifierKey
+    source: any LedgerSource, verifierKey: NoteVerifierKey, policy: LedgerPolicy? = nil
   ) throws(LedgerError) {
     let bytes = try source.required(LedgerPath.treeHead, limit: SignedNote.byteLimit)
     self.init(
       source: source, verifierKey: verifierKey,
-      signedHead: try SignedTreeHead(parsing: bytes, by: verifierKey))
+      signedHead: try SignedTreeHead(parsing: bytes, by: verifierKey, policy: policy),
+      policy: policy)
+  }
+
+  /// Takes the head that the ledger now serves, by whichever of the policy's logs signed it.
+  package init(source: any LedgerSource, policy: LedgerPolicy) throws(LedgerError) {
+    let bytes = try source.required(LedgerPath.treeHead, limit: SignedNote.byteLimit)
+    let note = try SignedNote(parsing: bytes)
+    let key = try policy.logKey(of: note)
+    self.init(
+      source: source, verifierKey: key,
+      signedHead: try SignedTreeHead(note: note, by: key, policy: policy), policy: policy)
   }
 
   /// Looks at the ledger as an earlier head showed it; files may be newer.
   package init(
-    source: any LedgerSource, verifierKey: NoteVerifierKey, signedHead: SignedTreeHead
+    source: any LedgerSource, verifierKey: NoteVerifierKey, signedHead: SignedTreeHead,
+    policy: LedgerPolicy? = nil
   ) {
     self.source = source
     self.verifierKey = verifierKey
     self.signedHead = signedHead
+    self.policy = policy
   }
 
   /// A reader of nodes for a batch of proofs; it reads each tile once.

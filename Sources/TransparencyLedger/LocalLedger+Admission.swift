@@ -35,7 +35,7 @@ extension LocalLedger {
   }
 }
 
-/// The log up to its head, and the entries of the batch that were looked at.
+/// The log up to its last signed head, and the entries of the batch that were looked at.
 private struct LogAdmissionView: AdmissionView {
   let ledger: LocalLedger
   private var batch: [Digest: LocatedStatement] = [:]
@@ -59,7 +59,7 @@ private struct LogAdmissionView: AdmissionView {
     // The index only says where to look: what counts is what stands there under the head.
     for index in try ledger.sequence.indices(of: Claim(.entry, leafHash))
     where ledger.head.size.contains(index) {
-      let entry = try ledger.view().entry(index)
+      let entry = try ledger.signedView().entry(index)
       guard entry.leafHash == leafHash, let signed = LedgerEntry.parse(entry.bytes).signed else {
         continue
       }

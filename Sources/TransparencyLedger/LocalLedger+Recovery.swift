@@ -8,15 +8,15 @@ extension LocalLedger {
   /// sees it has a damaged disk or a restored backup.
   func recover() throws(LedgerError) {
     isUsable = false
-    let publishedHead = try checkPublishedHead()
+    let published = try checkPublishedHead()
     try checkTree()
     let needsLine = try checkHistory()
-    // A head that was swapped in and not wholly published; nothing can have been added since.
-    if needsLine {
-      try publishHead()
-    } else if publishedHead != head {
-      try files.replace(LedgerPath.treeHead, with: try signedHead().note.encoded)
-    }
+    // A head that was stored for publishing and not wholly published.
+    let note = try publishedHead().note.encoded
+    if published != note { try files.replace(LedgerPath.treeHead, with: note) }
+    if needsLine { try files.append(LedgerPath.history, try publishedLine()) }
+    // Before any new entry: a policy may have been taken back while a head waited.
+    try publishWithoutWitnesses()
     // An index that is behind was lost or restored; the bundles have all that it had.
     var waiting = try sequence.pending(after: head.size)
     if try sequence.nextIndex() != head.size.value + UInt64(waiting.count) {
@@ -26,16 +26,18 @@ extension LocalLedger {
       for entry in waiting { prepared.append(try PreparedEntry(entry)) }
       waiting = try sequence.sequence(prepared, after: head.size).added
     }
-    try publish(waiting)
+    try grow(waiting)
     isUsable = true
   }
 
-  /// The published head, which may lag behind the record by what one crash leaves, never lead.
-  private func checkPublishedHead() throws(LedgerError) -> TreeHead? {
+  /// The published note, which may lag behind the record by what one crash leaves, never lead.
+  private func checkPublishedHead() throws(LedgerError) -> [UInt8]? {
+    let recorded = record.published
     guard let bytes = try files.read(LedgerPath.treeHead, limit: SignedNote.byteLimit) else {
-      guard head.size == .zero else {
+      guard recorded.size == .zero else {
         throw LedgerError(
-          .treeBehindHead, "no tree head is published, and one for \(head.size) entries was signed",
+          .treeBehindHead,
+          "no tree head is published, and one for \(recorded.size) entries was recorded",
           remedy: "restore the public folder as it last was", path: files.place("checkpoint"))
       }
       return nil
@@ -48,36 +50,38 @@ extension LocalLedger {
         error.code, "the published tree head is damaged: \(error.message)",
         remedy: "restore the file from a good copy", path: files.place("checkpoint"), cause: error)
     }
-    guard published.size <= head.size else {
+    guard published.size <= recorded.size else {
       throw LedgerError(
         .headBehindTree,
-        "a head for \(published.size) entries is published, the record ends at \(head.size)",
+        "a head for \(published.size) entries is published, the record ends at \(recorded.size)",
         remedy:
           "the record of the last signed head was restored or altered: end this log and start "
           + "one with another origin", path: files.place("checkpoint"))
     }
-    guard published.size < head.size || published.root == head.root else {
+    guard published.size < recorded.size || published.root == recorded.root else {
       throw LedgerError(
-        .headConflict, "the published head and the record have \(head.size) entries and two roots",
+        .headConflict,
+        "the published head and the record have \(recorded.size) entries and two roots",
         remedy: "end this log: it has signed two trees", path: files.place("checkpoint"))
     }
-    return published
+    return bytes
   }
 
-  /// The record says how long `history` was before the newest head's line: so a lost, cut or restored
+  /// The record says how long `history` was before the published head's line: so a lost, cut or restored
   /// history shows. True when that line is still to be written.
   private func checkHistory() throws(LedgerError) -> Bool {
     let bytes = try files.read(LedgerPath.history, limit: LedgerPath.historyByteLimit) ?? []
-    let expected = try PublishedHead(try signedHead(), by: verifierKey).line
+    let expected = try publishedLine()
     let before = record.historyByteCount
     guard bytes.count >= before else {
       throw PublishedHead.bad("it is shorter than when the last head was signed", line: 0)
     }
     let lines = try PublishedHead.parse(Array(bytes[..<before]), key: verifierKey)
     if let last = lines.last {
-      guard last.size < head.size else {
+      guard last.size < record.published.size else {
         throw LedgerError(
-          .headBehindTree, "history has a head for \(last.size) entries, the record \(head.size)",
+          .headBehindTree,
+          "history has a head for \(last.size) entries, the record \(record.published.size)",
           remedy: "the record of the last signed head was restored or altered: end this log",
           path: files.place("history"))
       }
@@ -90,7 +94,7 @@ extension LocalLedger {
         throw PublishedHead.bad("its last line is not that of the last signed head", line: 0)
       }
       throw LedgerError(
-        .headBehindTree, "history goes on after the head for \(head.size) entries",
+        .headBehindTree, "history goes on after the head for \(record.published.size) entries",
         remedy: "the record of the last signed head was restored or altered: end this log",
         path: files.place("history"))
     }
@@ -101,8 +105,12 @@ extension LocalLedger {
 
   /// The tiles must give the recorded root, whatever else is there.
   private func checkTree() throws(LedgerError) {
-    do {
-      growth = try TreeGrowth(reading: try view())
+    do throws(LedgerError) {
+      let view = try signedView()
+      growth = try TreeGrowth(reading: view)
+      guard try view.root(at: record.published.size) == record.published.root else {
+        throw LedgerView.damagedTiles("the published tree")
+      }
     } catch {
       guard error.code == .missing else { throw error }
       throw LedgerError(

@@ -23,16 +23,24 @@ package struct LedgerReceipt: Sendable {
 package final class LocalLedger {
   /// Where tests make an append stop; each name stands after its step took effect.
   package enum AppendStep: String, CaseIterable, Sendable {
-    case sequenced, stored, rechecked, headSwapped, treeHeadPublished, historyWritten
+    case sequenced, stored, rechecked, headSwapped
+    /// These two only where a policy asks for witnesses.
+    case cosigned, cosignaturesStored
+    case treeHeadPublished, historyWritten
   }
 
   package let directory: String
   package let verifierKey: NoteVerifierKey
   package var failpoint: (AppendStep) throws -> Void = { _ in }
   package var admission = Admission.Rule.opaqueToo
+  /// Whose cosignatures a head needs before it is published (`spec/witness.md` §7).
+  package private(set) var policy: LedgerPolicy?
+  /// Asks the policy's witnesses, and gives the head's note with their lines.
+  package var collectCosignatures: ((LedgerView) throws(LedgerError) -> SignedNote)?
 
   let files: DurableFiles
   let signer: NoteSigner
+  private let secrets: DurableFiles
   let heads: HeadDatabase
   let sequence: SequenceDatabase
   private let lock: HeldLock
@@ -42,7 +50,11 @@ package final class LocalLedger {
   var isUsable = true
 
   package var origin: String { verifierKey.name }
+  /// The last head that was signed.
   package var head: TreeHead { record.head }
+  /// The last head that readers have; behind `head` while witnesses are asked.
+  package var published: TreeHead { record.published }
+  package var waitsForWitnesses: Bool { policy?.asksForWitnesses ?? false }
   package var source: DirectoryLedgerSource { DirectoryLedgerSource(directory: directory) }
 
   static func privateDirectory(of directory: String) -> String {
@@ -93,7 +105,7 @@ package final class LocalLedger {
   private init(directory: String) throws(LedgerError) {
     self.directory = directory
     files = DurableFiles(root: directory)
-    let secrets = DurableFiles(root: LocalLedger.privateDirectory(of: directory))
+    secrets = DurableFiles(root: LocalLedger.privateDirectory(of: directory))
     guard let pem = try secrets.read("log.pem", limit: 65_536),
       try secrets.read("head.sqlite", limit: 1 << 24) != nil
     else {
@@ -121,26 +133,65 @@ package final class LocalLedger {
       _ = try secrets.isRegularOrMissing(name)
     }
     sequence = try SequenceDatabase(path: secrets.place("index.sqlite"))
+    if let text = try secrets.read(LocalLedger.policyFile, limit: LedgerPolicy.byteLimit) {
+      let policy = try LedgerPolicy(parsing: text)
+      try policy.checkLists(verifierKey)
+      self.policy = policy
+    }
     try recover()
   }
 
-  /// The receipt of an entry, against the last head.
+  private static let policyFile = "ledger-policy"
+
+  /// From now on heads are published by this policy, by every program that opens the ledger.
+  ///
+  /// A head that waits for a quorum goes on waiting, unless the policy asks for none: then it is
+  /// published now.
+  package func setPolicy(_ policy: LedgerPolicy) throws(LedgerError) {
+    try policy.checkLists(verifierKey)
+    try secrets.replace(LocalLedger.policyFile, with: policy.text, mode: 0o600)
+    self.policy = policy
+    try publishWithoutWitnesses()
+  }
+
+  /// The receipt of an entry, against the published head.
   package func receipt(_ index: LeafIndex) throws(LedgerError) -> LogProof {
     try view().receipt(index)
   }
 
-  /// The ledger as its last signed head shows it.
+  /// The ledger as its readers have it.
   package func view() throws(LedgerError) -> LedgerView {
-    LedgerView(source: source, verifierKey: verifierKey, signedHead: try signedHead())
+    try view(of: try publishedHead())
+  }
+
+  /// The ledger under the last signed head, which may not be published yet: what witnesses are shown.
+  package func signedView() throws(LedgerError) -> LedgerView {
+    try view(of: try signedHead())
+  }
+
+  private func view(of head: SignedTreeHead) throws(LedgerError) -> LedgerView {
+    LedgerView(source: source, verifierKey: verifierKey, signedHead: head)
   }
 
   /// Makes the index again from the bundles.
   package func rebuildIndex() throws(LedgerError) {
-    try sequence.rebuild(from: try view().allEntries())
+    try sequence.rebuild(from: try signedView().allEntries())
   }
 
-  /// Signs the head that stands in `head.sqlite`, and no other.
+  /// Signs the head that stands in `head.sqlite`.
   func signedHead() throws(LedgerError) -> SignedTreeHead {
+    try SignedTreeHead(signing: try checkedRecord().head, by: signer)
+  }
+
+  /// The published head with its cosignatures, the same bytes each time.
+  func publishedHead() throws(LedgerError) -> SignedTreeHead {
+    let stored = try checkedRecord()
+    let own = try SignedTreeHead(signing: stored.published, by: signer)
+    return try SignedTreeHead(parsing: own.note.encoded + stored.cosignatures, by: verifierKey)
+  }
+
+  /// Nothing is signed but what stands in `head.sqlite`.
+  private func checkedRecord() throws(LedgerError) -> HeadDatabase.Record {
     let stored = try heads.record()
     guard stored == record else {
       isUsable = false
@@ -148,6 +199,6 @@ package final class LocalLedger {
         .headConflict, "the last signed head is not the one this process knows",
         remedy: "find out what else writes to this ledger, then open it again")
     }
-    return try SignedTreeHead(signing: stored.head, by: signer)
+    return stored
   }
 }

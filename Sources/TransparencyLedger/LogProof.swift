@@ -71,21 +71,23 @@ package struct LogProof: Hashable, Sendable {
     return Array((lines.joined(separator: "\n") + "\n\n").utf8) + note.encoded
   }
 
-  /// Checks, without the log, that `entry` stands at `index` of a tree that `key` signed.
+  /// Checks, without the log, that `entry` stands at `index` of a tree that `key` signed, and the
+  /// policy's witnesses too.
   ///
   /// - Returns: The tree head that covers the entry.
   @discardableResult
   package func verify(
-    entry: [UInt8], by key: NoteVerifierKey, origin: String
+    entry: [UInt8], by key: NoteVerifierKey, origin: String, policy: LedgerPolicy? = nil
   ) throws(LedgerError) -> SignedTreeHead {
-    try verify(leafHash: MerkleTree.leafHash(of: entry), by: key, origin: origin)
+    try verify(
+      leafHash: MerkleTree.leafHash(of: entry), by: key, origin: origin, policy: policy)
   }
 
   @discardableResult
   package func verify(
-    leafHash: Digest, by key: NoteVerifierKey, origin: String
+    leafHash: Digest, by key: NoteVerifierKey, origin: String, policy: LedgerPolicy? = nil
   ) throws(LedgerError) -> SignedTreeHead {
-    let signed = try SignedTreeHead(note: note, by: key)
+    let signed = try SignedTreeHead(note: note, by: key, policy: policy)
     guard signed.head.origin.utf8.elementsEqual(origin.utf8) else {
       throw LedgerError(
         .wrongOrigin,

@@ -83,20 +83,7 @@ package struct SignedNote: Hashable, Sendable {
   /// new keys to appear. A line of a known key that does not verify sinks the note.
   @discardableResult
   package func verify(by keys: [NoteVerifierKey]) throws(LedgerError) -> [NoteSignature] {
-    var valid: [NoteSignature] = []
-    for signature in signatures {
-      guard
-        let known = keys.first(where: {
-          $0.keyID == signature.keyID && $0.name.utf8.elementsEqual(signature.name.utf8)
-        })
-      else { continue }
-      guard known.key.isValid(signature.bytes, over: text) else {
-        throw LedgerError(
-          .badSignature, "the signature of \(printable(known.name)) is not over this text",
-          remedy: "fetch the note again; if it stays so, the log or the way to it is altered")
-      }
-      valid.append(signature)
-    }
+    let valid = try signatures(by: keys).map(\.signature)
     guard !valid.isEmpty else {
       throw LedgerError(
         .unsigned, "no signature is by a key that is known here",
@@ -104,6 +91,29 @@ package struct SignedNote: Hashable, Sendable {
     }
     return valid
   }
+
+  /// The lines by `keys`, each with the position of its key; none is fine.
+  ///
+  /// - Throws: `.badSignature` for a line of one of `keys` that does not verify.
+  func signatures(
+    by keys: [NoteVerifierKey]
+  ) throws(LedgerError) -> [(position: Int, signature: NoteSignature)] {
+    var valid: [(Int, NoteSignature)] = []
+    for signature in signatures {
+      guard let position = keys.firstIndex(where: { $0.isNamed(by: signature) }) else { continue }
+      guard keys[position].isValid(signature, over: text) else {
+        throw LedgerError(
+          .badSignature, "the signature of \(printable(signature.name)) is not over this text",
+          remedy: "fetch the note again; if it stays so, the signer or the way to it is altered")
+      }
+      valid.append((position, signature))
+    }
+    return valid
+  }
+
+  /// The first line of the text, which in a tree head is the origin. A stranger's word until `verify`
+  /// has passed: good for choosing the keys to verify with.
+  var firstLine: [UInt8] { Array(text.prefix { $0 != 10 }) }
 }
 
 extension NoteSignature {

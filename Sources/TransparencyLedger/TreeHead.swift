@@ -19,6 +19,19 @@ package struct TreeHead: Hashable, Sendable {
 
   /// Reads a note's text.
   package init(parsing text: [UInt8]) throws(LedgerError) {
+    try self.init(form: text)
+    guard hasPossibleRoot else {
+      throw LedgerError(
+        .badTreeHead, "the size is 0 and the root is not SHA-256 of nothing",
+        remedy: "fetch the tree head again from the log")
+    }
+  }
+
+  /// The empty tree has one root.
+  var hasPossibleRoot: Bool { size > .zero || root == MerkleTree.emptyRoot }
+
+  /// Reads the form alone, for a witness, which must tell a false root of nothing from no tree head.
+  init(form text: [UInt8]) throws(LedgerError) {
     func bad(_ reason: String) -> LedgerError {
       LedgerError(.badTreeHead, reason, remedy: "fetch the tree head again from the log")
     }
@@ -35,9 +48,6 @@ package struct TreeHead: Hashable, Sendable {
     guard let bytes = Base64.decode(lines[2]), let root = Digest(bytes) else {
       throw bad("the root is not base64 of 32 bytes")
     }
-    guard size > 0 || root == MerkleTree.emptyRoot else {
-      throw bad("the size is 0 and the root is not SHA-256 of nothing")
-    }
     origin = lines[0]
     self.size = TreeSize(size)
     self.root = root
@@ -51,7 +61,8 @@ package struct TreeHead: Hashable, Sendable {
   }
 }
 
-/// A tree head and the note that carries it, its signature by the log's key checked.
+/// A tree head and the note that carries it, its signature by the log's key checked, and the
+/// cosignatures too where a policy was given.
 package struct SignedTreeHead: Hashable, Sendable {
   package let head: TreeHead
   package let note: SignedNote
@@ -65,14 +76,20 @@ package struct SignedTreeHead: Hashable, Sendable {
   ///
   /// The origin must be the key's name. C2SP leaves the two apart; with one name for both, a key can
   /// never be made to vouch for another log's tree.
+  ///
+  /// - Parameter policy: Who else must have signed (`spec/witness.md` §3); nobody when nil.
   package init(
-    parsing bytes: [UInt8], by key: NoteVerifierKey
+    parsing bytes: [UInt8], by key: NoteVerifierKey, policy: LedgerPolicy? = nil
   ) throws(LedgerError) {
-    try self.init(note: try SignedNote(parsing: bytes), by: key)
+    try self.init(note: try SignedNote(parsing: bytes), by: key, policy: policy)
   }
 
-  package init(note: SignedNote, by key: NoteVerifierKey) throws(LedgerError) {
+  package init(
+    note: SignedNote, by key: NoteVerifierKey, policy: LedgerPolicy? = nil
+  ) throws(LedgerError) {
+    try policy?.checkLists(key)
     try note.verify(by: [key])
+    try policy?.checkQuorum(note)
     let head = try TreeHead(parsing: note.text)
     guard head.origin.utf8.elementsEqual(key.name.utf8) else {
       throw LedgerError(

@@ -2,7 +2,7 @@
 // packages, which share no code with this project: the signed head with its vkey, every entry's hash,
 // every tile's bytes, an inclusion proof for every entry, and that the tree begins with every
 // published head. With a size it follows a log that is being written to until it has that many
-// entries.
+// entries. Cosigners whose verifier keys are given must have cosigned the head.
 //
 // x/mod's tile paths are those of the Go checksum database, so the paths and the reader of hashes
 // are written here, from C2SP tlog-tiles.
@@ -10,6 +10,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -87,6 +90,41 @@ func open(place string) source {
 	}
 }
 
+// A cosigner verifies the lines of C2SP tlog-cosignature, of which x/mod knows nothing: it is written
+// here, from that document.
+type cosigner struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func newCosigner(vkey string) (*cosigner, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("%s: not a verifier key", vkey)
+	}
+	material, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil || len(material) != 1+ed25519.PublicKeySize || material[0] != 4 {
+		return nil, fmt.Errorf("%s: not a key of type 4", vkey)
+	}
+	id := sha256.Sum256(append([]byte(parts[0]+"\n"), material...))
+	if fmt.Sprintf("%x", id[:4]) != parts[1] {
+		return nil, fmt.Errorf("%s: the key ID is another's", vkey)
+	}
+	return &cosigner{parts[0], binary.BigEndian.Uint32(id[:4]), material[1:]}, nil
+}
+
+func (c *cosigner) Name() string    { return c.name }
+func (c *cosigner) KeyHash() uint32 { return c.hash }
+func (c *cosigner) Verify(text, sig []byte) bool {
+	if len(sig) != 8+ed25519.SignatureSize {
+		return false
+	}
+	time := binary.BigEndian.Uint64(sig)
+	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", time, text)
+	return time > 0 && time < 1<<63 && ed25519.Verify(c.key, []byte(message), sig[8:])
+}
+
 // A head is a tree head whose signature was checked.
 type head struct {
 	size int64
@@ -97,6 +135,8 @@ type head struct {
 type follower struct {
 	read      source
 	verifier  note.Verifier
+	// Who must have signed the head that is served; the log's own lines in history stand alone.
+	cosigners []note.Verifier
 	tiles     tiles
 	last      head
 	tileCount int
@@ -116,10 +156,14 @@ func newFollower(place string) (*follower, error) {
 	return &follower{read: read, verifier: verifier}, nil
 }
 
-func (f *follower) parseHead(signed []byte) (head, error) {
-	opened, err := note.Open(signed, note.VerifierList(f.verifier))
+func (f *follower) parseHead(signed []byte, cosigners []note.Verifier) (head, error) {
+	verifiers := append([]note.Verifier{f.verifier}, cosigners...)
+	opened, err := note.Open(signed, note.VerifierList(verifiers...))
 	if err != nil {
 		return head{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	if len(opened.Sigs) != len(verifiers) {
+		return head{}, fmt.Errorf("checkpoint: %d of %d signers", len(opened.Sigs), len(verifiers))
 	}
 	lines := strings.Split(opened.Text, "\n")
 	if len(lines) != 4 || lines[3] != "" || lines[0] != f.verifier.Name() {
@@ -147,7 +191,7 @@ func (f *follower) advance() error {
 	if err != nil {
 		return err
 	}
-	next, err := f.parseHead(signed)
+	next, err := f.parseHead(signed, f.cosigners)
 	if err != nil {
 		return err
 	}
@@ -299,7 +343,7 @@ func (f *follower) readHistory(next head) error {
 			continue
 		}
 		text := fmt.Sprintf("%s\n%s\n%s\n", f.verifier.Name(), parts[0], parts[1])
-		old, err := f.parseHead([]byte(text + "\n\u2014 " + f.verifier.Name() + " " + parts[2] + "\n"))
+		old, err := f.parseHead([]byte(text + "\n\u2014 " + f.verifier.Name() + " " + parts[2] + "\n"), nil)
 		if err != nil {
 			return fmt.Errorf("history: %w", err)
 		}
@@ -315,8 +359,8 @@ func (f *follower) readHistory(next head) error {
 }
 
 func main() {
-	if len(os.Args) != 2 && len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: go-ledger-check LEDGER_DIR_OR_URL [SIZE_TO_FOLLOW_TO]")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: go-ledger-check LEDGER_DIR_OR_URL [SIZE_TO_FOLLOW_TO] [COSIGNER_VKEY...]")
 		os.Exit(64)
 	}
 	fail := func(err error) {
@@ -328,8 +372,14 @@ func main() {
 		fail(err)
 	}
 	var target int64
-	if len(os.Args) == 3 {
-		if target, err = strconv.ParseInt(os.Args[2], 10, 64); err != nil {
+	for _, argument := range os.Args[2:] {
+		if strings.Contains(argument, "+") {
+			c, err := newCosigner(argument)
+			if err != nil {
+				fail(err)
+			}
+			f.cosigners = append(f.cosigners, c)
+		} else if target, err = strconv.ParseInt(argument, 10, 64); err != nil {
 			fail(err)
 		}
 	}

@@ -60,11 +60,14 @@ struct LedgerAudit: ParsableCommand {
   var ledger: String
   @Option(help: ArgumentHelp("The log's verifier key, or a file.", valueName: "vkey-or-file"))
   var ledgerKey: String?
+  @Option(
+    help: ArgumentHelp("Whose cosignatures its head needs (C2SP tlog-policy).", valueName: "file"))
+  var ledgerPolicy: String?
   @OptionGroup var reporting: Reporting
 
   func run() throws {
     try reporting.run { output in
-      let access = try LedgerAccess(ledger, key: ledgerKey)
+      let access = try LedgerAccess(ledger, key: ledgerKey, policy: ledgerPolicy)
       let audit = try access.view.audit()
       output.line(
         "whole: \(audit.entryCount) entries, \(audit.tileCount) tiles, "

@@ -41,6 +41,10 @@ struct Publish: ParsableCommand {
   var entry: String?
   @Option(help: ArgumentHelp("Content key of an encrypted archive.", valueName: "file"))
   var contentKey: String?
+  @Option(
+    help: ArgumentHelp(
+      "Whose cosignatures the receipt needs (C2SP tlog-policy).", valueName: "file"))
+  var ledgerPolicy: String?
   @OptionGroup var storeOptions: StoreOptions
   @OptionGroup var reporting: Reporting
 
@@ -58,6 +62,8 @@ struct Publish: ParsableCommand {
       }
       let statement = try Publication.proof(of: reader, location: location)
       let parts = try Publication.partDigests(of: reader)
+      // Before anything is logged: a policy that cannot be read must not be found out afterwards.
+      let policy = try ledgerPolicy.map { try loadLedgerPolicy($0) }
       var base = archive
       while base.count > 1, base.hasSuffix("/") { base.removeLast() }
       if base.hasSuffix(".pol") { base.removeLast(4) }
@@ -67,6 +73,11 @@ struct Publish: ParsableCommand {
       let answer = try publish(
         statement, parts, on: log, by: signingKey, draft: "\(base).publishing")
       let stored = try answer.view.entry(answer.index)
+      try CommandFailure.at(ledger) {
+        _ = try answer.proof.verify(
+          leafHash: stored.leafHash, by: answer.view.verifierKey, origin: log.origin, policy: policy
+        )
+      }
       try DurableFile.write(answer.proof.encoded, to: receiptPath)
       try DurableFile.write(stored.bytes, to: entryPath)
       let finder = try ClaimFinder(answer.view)

@@ -56,8 +56,12 @@ struct Verify: ParsableCommand {
     guard forgedFraction.value > 0 else {
       throw ValidationError("--forged-fraction is above 0 and at most 1, such as 0.05")
     }
-    guard ledgerOptions.ledger != nil || (ledgerOptions.ledgerKey == nil && receipt == nil) else {
-      throw ValidationError("--ledger-key and --receipt say nothing without --ledger")
+    guard
+      ledgerOptions.ledger != nil
+        || (ledgerOptions.ledgerKey == nil && ledgerOptions.ledgerPolicy == nil && receipt == nil)
+    else {
+      throw ValidationError(
+        "--ledger-key, --ledger-policy and --receipt say nothing without --ledger")
     }
     if let nonce, Digest(hex: nonce) == nil {
       throw ValidationError("--nonce has 64 lower-case hexadecimal digits")

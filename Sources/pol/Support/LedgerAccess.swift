@@ -13,23 +13,37 @@ struct LedgerAccess {
   /// Whether the key came from the user; otherwise it is the ledger's own word.
   let isKeyPinned: Bool
 
-  /// - Parameter key: A verifier key, or a file with one; nil takes the ledger's own word.
-  init(_ location: String, key: String?) throws {
+  /// - Parameters:
+  ///   - key: A verifier key, or a file with one; nil takes the policy's, else the ledger's own word.
+  ///   - policy: A ledger policy's file; without one the log's signature is enough.
+  init(_ location: String, key: String?, policy: String? = nil) throws {
     let source: any LedgerSource =
       location.hasPrefix("http://") || location.hasPrefix("https://")
       ? ObjectLedgerSource(try openObjectSource(location))
       : DirectoryLedgerSource(directory: location)
-    let verifierKey: NoteVerifierKey
-    if let key {
-      verifierKey = try LedgerAccess.verifierKey(key)
-    } else {
-      verifierKey = try CommandFailure.at(location) { try source.statedVerifierKey() }
-    }
+    let policy = try policy.map { try loadLedgerPolicy($0) }
     view = try CommandFailure.at(location) {
-      try LedgerView(source: source, verifierKey: verifierKey)
+      let verifierKey: NoteVerifierKey
+      if let key {
+        verifierKey = try LedgerAccess.verifierKey(key)
+      } else if let policy, !policy.logs.isEmpty {
+        return try LedgerView(source: source, policy: policy)
+      } else {
+        verifierKey = try source.statedVerifierKey()
+      }
+      return try LedgerView(source: source, verifierKey: verifierKey, policy: policy)
     }
     self.location = location
-    isKeyPinned = key != nil
+    isKeyPinned = key != nil || !(policy?.logs.isEmpty ?? true)
+  }
+
+  /// Who cosigned the head, and when by their own clocks.
+  func witnessLines() throws -> [String] {
+    guard let policy = view.policy else { return [] }
+    return try policy.evaluate(view.signedHead.note).cosigned.map {
+      let name = String(decoding: policy.witnesses[$0.witness].name, as: UTF8.self)
+      return "the tree head is cosigned by \(printable(name)) at \(clockText(Int64($0.time)))"
+    }
   }
 
   private static func verifierKey(_ text: String) throws -> NoteVerifierKey {
@@ -45,6 +59,13 @@ struct LedgerAccess {
   }
 }
 
+/// Reads a ledger policy (`spec/witness.md` §3).
+func loadLedgerPolicy(_ path: String) throws -> LedgerPolicy {
+  let bytes = try DurableFile.readWhole(
+    path, limit: LedgerPolicy.byteLimit, followsSymlinks: true)
+  return try CommandFailure.at(path) { try LedgerPolicy(parsing: bytes) }
+}
+
 /// The options of every command that reads a ledger.
 struct LedgerOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The ledger: a folder or an http(s) URL.", valueName: "dir-or-url"))
@@ -55,9 +76,16 @@ struct LedgerOptions: ParsableArguments {
       "The log's verifier key (signed-note form), or a file with it.", valueName: "vkey-or-file"))
   var ledgerKey: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Whose cosignatures a tree head needs, and which logs are meant (C2SP tlog-policy).",
+      valueName: "file"))
+  var ledgerPolicy: String?
+
   func open(_ output: Output) throws -> LedgerAccess? {
     guard let ledger else { return nil }
-    let access = try LedgerAccess(ledger, key: ledgerKey)
+    let access = try LedgerAccess(ledger, key: ledgerKey, policy: ledgerPolicy)
+    for line in try access.witnessLines() { output.hint(line) }
     if !access.isKeyPinned {
       output.hint(
         "the ledger's own word was taken for its key; pin it with --ledger-key "
