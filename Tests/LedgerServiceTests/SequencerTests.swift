@@ -66,7 +66,10 @@ import TransparencyLedger
 
   @Test(
     "a step that fails is answered as stopped, and the log goes on by itself",
-    arguments: LocalLedger.AppendStep.allCases)
+    arguments: LocalLedger.AppendStep.allCases.filter {
+      // Not reached where no policy asks for witnesses.
+      $0 != .cosigned && $0 != .cosignaturesStored
+    })
   func failure(step: LocalLedger.AppendStep) async throws {
     let scratch = try Scratch()
     let (sequencer, _) = try sequencer(scratch, failingAt: step)

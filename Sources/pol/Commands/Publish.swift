@@ -80,7 +80,7 @@ struct Publish: ParsableCommand {
       }
       try DurableFile.write(answer.proof.encoded, to: receiptPath)
       try DurableFile.write(stored.bytes, to: entryPath)
-      let finder = try ClaimFinder(answer.view)
+      let finder = ClaimFinder(answer.view)
       let matches = try finder.matches([Claim(.model, statement.modelDigest)])
       let others = matches.filter { $0.signed.map { $0.key != signingKey.verifyingKey } ?? false }
       let standing = try finder.standings(of: matches)[answer.index]
