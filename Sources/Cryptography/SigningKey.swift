@@ -3,8 +3,9 @@ package import ProofPrimitives
 
 /// An Ed25519 public key (RFC 8032), 32 bytes.
 ///
-/// A signature is accepted by OpenSSL's rule: S below the group order, and the cofactorless equation
-/// on the encodings as given. Signatures are never used as identifiers.
+/// The rule (`spec/glossary.md`): a key is the canonical encoding of a point that is not of low order;
+/// a signature has S below the group order and satisfies the cofactorless equation on the encodings as
+/// given, which is OpenSSL's check. Signatures are never used as identifiers.
 package struct VerifyingKey: Hashable, Sendable {
   package static let byteCount = 32
   package static let signatureByteCount = 64
@@ -15,15 +16,48 @@ package struct VerifyingKey: Hashable, Sendable {
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
   ]
 
-  /// Nil unless there are 32 bytes that OpenSSL takes as a key.
+  /// Nil unless there are 32 bytes that OpenSSL takes as a key, and the two checks that it leaves out
+  /// hold: under a key of low order, one signature is valid for many messages, and nobody has to know a
+  /// private key for that; a second encoding would be a second name of one key.
   package init?(rawBytes: some Collection<UInt8>) {
     let bytes = Array(rawBytes)
-    guard bytes.count == VerifyingKey.byteCount,
+    guard bytes.count == VerifyingKey.byteCount, VerifyingKey.isCanonical(bytes),
+      !VerifyingKey.isOfLowOrder(bytes),
       let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count)
     else { return nil }
     EVP_PKEY_free(key)
     self.rawBytes = bytes
   }
+
+  /// Whether y, the low 255 bits in little-endian order, is below p = 2^255 - 19 (RFC 8032 §5.1.3).
+  private static func isCanonical(_ bytes: [UInt8]) -> Bool {
+    bytes[31] & 0x7f != 0x7f || bytes[0] < 0xed || !bytes[1..<31].allSatisfy { $0 == 0xff }
+  }
+
+  /// Whether y is that of one of the eight points whose order divides the cofactor: 0 and the two of
+  /// order 8 stand for two points each. Either sign: x = 0 has no second one, and such a key is refused
+  /// under both names.
+  private static func isOfLowOrder(_ bytes: [UInt8]) -> Bool {
+    lowOrder.contains(Array(bytes[..<31]) + [bytes[31] & 0x7f])
+  }
+
+  private static let lowOrder: Set<[UInt8]> = [
+    [UInt8](repeating: 0, count: 32),
+    [1] + [UInt8](repeating: 0, count: 31),
+    [0xec] + [UInt8](repeating: 0xff, count: 30) + [0x7f],
+    [
+      0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+      0xf0,
+      0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc,
+      0x05,
+    ],
+    [
+      0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+      0x0f,
+      0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03,
+      0x7a,
+    ],
+  ]
 
   /// DER of SubjectPublicKeyInfo.
   package var spki: [UInt8] { VerifyingKey.spkiPrefix + rawBytes }

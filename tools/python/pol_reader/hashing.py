@@ -111,7 +111,22 @@ def hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
     return hmac.new(key, info + b"\x01", hashlib.sha256).digest()
 
 
+_P = 2**255 - 19
+# The y of the eight points of low order; two of them stand for two points each.
+_ORDER_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
+_LOW_ORDER = {0, 1, _P - 1, int.from_bytes(bytes.fromhex(_ORDER_8), "little")}
+_LOW_ORDER |= {_P - y for y in _LOW_ORDER if y > 1}
+
+
+def ed25519_key_taken(key: bytes) -> bool:
+    """Whether it is the one encoding of a point that is not of low order (spec/glossary.md, Ed25519)."""
+    y = int.from_bytes(key, "little") & (2**255 - 1)
+    return len(key) == 32 and y < _P and y not in _LOW_ORDER
+
+
 def ed25519_valid(key: bytes, signature: bytes, message: bytes) -> bool:
+    if not ed25519_key_taken(key):
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
     except (InvalidSignature, ValueError):
