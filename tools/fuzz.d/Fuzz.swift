@@ -15,10 +15,10 @@ public func initialize(
 ) -> CInt {
   let name = getenv("POL_FUZZ_TARGET").map { String(cString: $0) } ?? ""
   if name == "list" {
-    print(fuzzTargets.keys.sorted().joined(separator: "\n"))
+    print((Array(fuzzTargets.keys) + ledgerTargets.keys).sorted().joined(separator: "\n"))
     exit(0)
   }
-  guard let found = fuzzTargets[name] else {
+  guard let found = fuzzTargets[name] ?? ledgerTargets[name] else {
     print("fuzz: error: POL_FUZZ_TARGET is not a target; `list` shows them")
     exit(64)
   }
