@@ -32,9 +32,9 @@ class Answer:
 class Service:
     """A `pol ledger serve` that runs until the block ends."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, prefix=()):
         self.log = open(f"{folder}.serve.log", "ab")
-        self.process = subprocess.Popen([POL, "ledger", "serve", folder, "--listen", "127.0.0.1:0", "--json", *options],
+        self.process = subprocess.Popen([*prefix, POL, "ledger", "serve", folder, "--listen", "127.0.0.1:0", "--json", *options],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True)
         text = ""
         while not text.endswith("\n}\n"):
