@@ -38,17 +38,17 @@ package enum DurableFile {
   /// The five steps, in a folder that is open.
   static func write(
     _ bytes: [UInt8], to entry: borrowing FolderEntry, temporary: String, mode: UInt32,
-    replaces: Bool
+    replaces: Bool, syncsFolder: Bool = true
   ) throws(StorageError) {
-    try write(to: entry, temporary: temporary, mode: mode, replaces: replaces) {
-      file throws(StorageError) in try file.append(bytes)
-    }
+    try write(
+      to: entry, temporary: temporary, mode: mode, replaces: replaces, syncsFolder: syncsFolder
+    ) { file throws(StorageError) in try file.append(bytes) }
   }
 
   /// The five steps; `body` is step 2.
   static func write(
     to entry: borrowing FolderEntry, temporary: String, mode: UInt32, replaces: Bool,
-    _ body: (TemporaryFile) throws(StorageError) -> Void
+    syncsFolder: Bool = true, _ body: (TemporaryFile) throws(StorageError) -> Void
   ) throws(StorageError) {
     let path = entry.place
     let file = TemporaryFile(
@@ -63,7 +63,7 @@ package enum DurableFile {
       _ = unlinkat(entry.folder.raw, temporary, 0)
       throw error
     }
-    try entry.sync()
+    if syncsFolder { try entry.sync() }
   }
 
   /// Makes a directory and syncs its parent. One that is already there is accepted.

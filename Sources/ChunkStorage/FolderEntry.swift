@@ -58,5 +58,8 @@ struct FolderEntry: ~Copyable {
     }
   }
 
+  /// The folder alone, for several names in it.
+  consuming func takeFolder() -> OwnedDescriptor { folder }
+
   func sync() throws(StorageError) { try DurableFile.syncDirectory(folder, place: place) }
 }

@@ -50,7 +50,8 @@ final class HTTPClient: Sendable {
       }
       guard tries <= patience.pauses.count else {
         throw StorageError(
-          .io, at: printable(request.url, limit: 1000), "\(fault), \(tries) times",
+          .io, at: printable(request.url, limit: 1000),
+          tries == 1 ? fault : "\(fault), \(tries) times",
           remedy: "check the server and the network, then try again")
       }
       sleep(answer, patience.pauses[tries - 1])

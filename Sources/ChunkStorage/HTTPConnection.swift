@@ -15,10 +15,17 @@ struct HTTPPatience: Sendable {
   /// The longest `Retry-After` that is waited for.
   var longestPause: Duration = .seconds(5)
 
-  static let slowestRate = 4096
+  /// Bytes a second; the largest number gives no time beyond `answerTime`.
+  var slowestRate = 4096
 
   func deadline(_ byteCount: Int) -> Duration {
-    answerTime + .seconds(byteCount / Self.slowestRate)
+    answerTime + .seconds(byteCount / slowestRate)
+  }
+
+  /// Asks once, and waits this long for all of it.
+  static func once(within time: Duration) -> HTTPPatience {
+    HTTPPatience(
+      connectTime: time, stallTime: time, answerTime: time, pauses: [], slowestRate: .max)
   }
 }
 

@@ -10,10 +10,15 @@ package final class HTTPPost: Sendable {
   private let client: HTTPClient
   private let target: HTTPTarget
 
-  /// - Parameter path: Below `url`; plain ASCII without anything to escape.
-  package init(_ url: String, path: String) throws(StorageError) {
+  /// - Parameters:
+  ///   - path: Below `url`; plain ASCII without anything to escape.
+  ///   - time: Asks once, and gives up after this long; nil is as patient as a client of a store.
+  package init(
+    _ url: String, path: String = "", onceWithin time: Duration? = nil
+  ) throws(StorageError) {
     let location = try HTTPLocation(url)
-    client = try HTTPClient(location)
+    client = try HTTPClient(
+      location, patience: time.map { .once(within: $0) } ?? HTTPPatience())
     target = HTTPTarget(origin: location.origin, path: location.path + path)
   }
 

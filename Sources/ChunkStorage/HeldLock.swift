@@ -18,4 +18,11 @@ package final class HeldLock: Sendable {
     }
     self.file = file
   }
+
+  /// Closing alone is not enough: a child that another thread has started holds a copy of the descriptor
+  /// until its `exec`, and the lock belongs to the open file, not to the descriptor. Unlocking frees it
+  /// whoever else still has a copy.
+  deinit {
+    while flock(file.raw, LOCK_UN) != 0, errno == EINTR {}
+  }
 }

@@ -43,26 +43,58 @@ package struct RootedFiles: Sendable {
   ///
   /// The temporary file is `<name>.tmp`, so that crashes leave at most one behind; the caller is the
   /// only writer.
+  ///
+  /// - Parameter syncsFolder: False leaves the last step to the caller's next change in the same folder.
+  ///   Until then a power cut may bring the old file back.
   package func replace(
-    _ name: String, with bytes: [UInt8], mode: UInt32 = 0o644
+    _ name: String, with bytes: [UInt8], mode: UInt32 = 0o644, syncsFolder: Bool = true
   ) throws(StorageError) {
     let entry = try make(name)
     let temporary = entry.name + ".tmp"
     _ = unlinkat(entry.folder.raw, temporary, 0)
     try DurableFile.write(
-      bytes, to: entry, temporary: temporary, mode: mode, replaces: true)
+      bytes, to: entry, temporary: temporary, mode: mode, replaces: true, syncsFolder: syncsFolder)
   }
 
-  /// Writes a file that never changes, as `replace` does. One that is there stays as it is.
+  /// Writes files that never change, all of them durable when this returns. Each goes the way of
+  /// `replace`, but step by step together: all are written, each is synced, all get their names, each
+  /// folder is synced once. One that is there with the same bytes stays, as after a crash.
   ///
-  /// - Returns: False when other bytes are there.
-  package func createOnce(_ name: String, _ bytes: [UInt8]) throws(StorageError) -> Bool {
-    if let present = try read(name, limit: max(bytes.count, 1 << 24)) { return present == bytes }
-    try replace(name, with: bytes)
-    return true
+  /// - Returns: The name of one that is there with other bytes; then nothing was written. Nil else.
+  package func createTogether(
+    _ files: [(name: String, bytes: [UInt8])]
+  ) throws(StorageError) -> String? {
+    var written: [WrittenFile] = []
+    var folders: [String: SharedFolder] = [:]
+    for (name, bytes) in files {
+      let folderName = String(name[..<(name.lastIndex(of: "/") ?? name.startIndex)])
+      let entry = try make(name)
+      let place = entry.place
+      let fileName = entry.name
+      let folder: SharedFolder
+      if let known = folders[folderName] {
+        folder = known
+      } else {
+        folder = SharedFolder(entry.takeFolder(), place: place)
+        folders[folderName] = folder
+      }
+      var status = stat()
+      if fstatat(folder.raw, fileName, &status, AT_SYMLINK_NOFOLLOW) == 0 {
+        let present = try read(name, limit: max(bytes.count, 1 << 24))
+        guard present == bytes else { return name }
+        // It was synced before it got its name; the name itself may still have to be.
+        continue
+      }
+      written.append(WrittenFile(folder: folder, name: fileName, place: place))
+      try written[written.count - 1].write(bytes)
+    }
+    for file in written { try file.sync() }
+    for file in written { try file.publish() }
+    for folder in folders.values { try folder.sync() }
+    return nil
   }
 
-  /// Adds to a file's end, and syncs it and its folder. A crash may leave a part of `bytes` there.
+  /// Adds to a file's end, and syncs it and its folder, where other names may have changed. A crash may leave a part of `bytes` there.
   /// The caller is the only writer.
   package func append(_ name: String, _ bytes: [UInt8]) throws(StorageError) {
     try change(name, O_WRONLY | O_CREAT) { file, byteCount, place throws(StorageError) in
@@ -128,8 +160,25 @@ package struct RootedFiles: Sendable {
     }
     let byteCount = try SystemCalls.regularFileByteCount(file, place: entry.place)
     try body(file, byteCount, entry.place)
-    guard fsync(file.raw) == 0 else { throw SystemCalls.error("syncing", at: entry.place, errno) }
+    // The length is part of what reading the data needs, so it is synced with it.
+    guard fdatasync(file.raw) == 0 else {
+      throw SystemCalls.error("syncing", at: entry.place, errno)
+    }
     try entry.sync()
+  }
+
+  /// The last `count` bytes of a file's first `end`; fewer where it begins later. Nil when there is no file.
+  package func read(
+    _ name: String, endingAt end: Int, count: Int
+  ) throws(StorageError) -> [UInt8]? {
+    guard let file = try open(name) else { return nil }
+    let end = min(end, file.byteCount)
+    return try file.bytes(max(0, end - count)..<end)
+  }
+
+  /// Bytes of a regular file; nil when there is no such file.
+  package func byteCount(of name: String) throws(StorageError) -> Int? {
+    try open(name)?.byteCount
   }
 
   /// Nil when the root or a folder of the name is not there.
@@ -151,5 +200,58 @@ package struct RootedFiles: Sendable {
       components, beneath: folder, place: place(name), makesFolders: true)
     guard let entry else { throw SystemCalls.error("opening", at: place(name), ENOENT) }
     return entry
+  }
+}
+
+/// A folder in which several files are written.
+private final class SharedFolder {
+  private let folder: OwnedDescriptor
+  private let place: String
+
+  init(_ folder: consuming OwnedDescriptor, place: String) {
+    self.folder = folder
+    self.place = place
+  }
+
+  var raw: Int32 { folder.raw }
+
+  func sync() throws(StorageError) { try DurableFile.syncDirectory(folder, place: place) }
+}
+
+/// A file that has its temporary name until `publish`, and goes if it never comes to that.
+private final class WrittenFile {
+  private let folder: SharedFolder
+  private let name: String
+  private let place: String
+  private var file: TemporaryFile?
+  private var isPublished = false
+
+  init(folder: SharedFolder, name: String, place: String) {
+    self.folder = folder
+    self.name = name
+    self.place = place
+  }
+
+  deinit { if file != nil, !isPublished { _ = unlinkat(folder.raw, temporary, 0) } }
+
+  private var temporary: String { name + ".tmp" }
+
+  func write(_ bytes: [UInt8]) throws(StorageError) {
+    _ = unlinkat(folder.raw, temporary, 0)
+    let file = TemporaryFile(
+      try SystemCalls.open(
+        at: folder.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644,
+        place: place, "making a temporary file"), place: place)
+    self.file = file
+    try file.append(bytes)
+  }
+
+  func sync() throws(StorageError) { try file?.sync() }
+
+  func publish() throws(StorageError) {
+    guard renameat(folder.raw, temporary, folder.raw, name) == 0 else {
+      throw SystemCalls.error("renaming a temporary file to this name", at: place, errno)
+    }
+    isPublished = true
   }
 }

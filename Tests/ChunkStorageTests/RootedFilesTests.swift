@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Testing
 
 @testable import ChunkStorage
@@ -7,6 +7,12 @@ import Testing
   private func code(_ work: () throws -> Void) -> StorageError.Code? {
     do { try work() } catch { return (error as? StorageError)?.code }
     return nil
+  }
+
+  /// What a descriptor of this process is open on.
+  private func target(_ descriptor: Int32) -> String {
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)"))
+      ?? ""
   }
 
   @Test("what is written is read, folders are made, and no temporary file stays")
@@ -25,13 +31,22 @@ import Testing
     #expect(try !files.isRegularOrMissing("a/b.tmp"))
     #expect(try !files.isVacant())
     #expect(code { _ = try files.read("a/b", limit: 0) } == .limit)
-    #expect(try files.createOnce("c", [4]))
-    #expect(try files.createOnce("c", [4]))
-    #expect(try !files.createOnce("c", [5]))
+    #expect(try files.createTogether([("c", [4]), ("e/f", [5]), ("e/g", [6])]) == nil)
+    #expect(try files.createTogether([("e/f", [5]), ("e/h", [7])]) == nil)
+    #expect(try files.createTogether([("e/i", [8]), ("c", [5])]) == "c")
     #expect(try files.read("c", limit: 1) == [4])
+    #expect(try files.read("e/g", limit: 1) == [6] && files.read("e/h", limit: 1) == [7])
+    for name in ["e/i", "e/i.tmp", "e/f.tmp", "c.tmp"] {
+      #expect(try !files.isRegularOrMissing(name), "\(name)")
+    }
     try files.append("d", [6])
     try files.append("d", [7, 8])
     #expect(try files.read("d", limit: 3) == [6, 7, 8])
+    #expect(try files.byteCount(of: "d") == 3 && files.byteCount(of: "no") == nil)
+    #expect(try files.read("d", endingAt: 2, count: 1) == [7])
+    #expect(try files.read("d", endingAt: 2, count: 9) == [6, 7])
+    #expect(try files.read("d", endingAt: 9, count: 2) == [7, 8])
+    #expect(try files.read("no", endingAt: 1, count: 1) == nil)
     try files.truncate("d", to: 1)
     #expect(try files.read("d", limit: 3) == [6])
     #expect(code { try files.truncate("no", to: 0) } == .missing)
@@ -62,6 +77,23 @@ import Testing
     for name in ["", "/a", "a//b", "../outside/file", "a/./b", "a\0"] {
       #expect(code { _ = try files.read(name, limit: 9) } == .malformed, "\(name)")
     }
+  }
+
+  @Test("a lock is given back though a child that is being started has a copy of its descriptor")
+  func lockIsUnlocked() throws {
+    let folder = try TemporaryDirectory()
+    defer { withExtendedLifetime(folder) {} }
+    let files = RootedFiles(folder.path)
+    let copy = try {
+      let held = try files.lock("lock")
+      defer { withExtendedLifetime(held) {} }
+      let descriptor = try #require(
+        (0..<1024).first { target($0).hasSuffix("\(folder.path)/lock") })
+      return dup(descriptor)
+    }()
+    defer { close(copy) }
+    #expect(copy >= 0)
+    #expect(code { _ = try files.lock("lock") } == nil)
   }
 
   @Test("a lock is held once, and given back with its object")
