@@ -18,6 +18,15 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// Nil unless there are exactly 32 bytes.
   package init?(_ bytes: some Collection<UInt8>) {
     guard bytes.count == Digest.byteCount else { return nil }
+    // Arrays and their slices, which nearly all are, without a call for each byte.
+    let whole = bytes.withContiguousStorageIfAvailable { storage in
+      storage.count == Digest.byteCount
+        ? storage.baseAddress.map { Digest(loadingFrom: UnsafeRawPointer($0)) } : nil
+    }
+    if let whole = whole ?? nil {
+      self = whole
+      return
+    }
     var words = SIMD4<UInt64>()
     var position = 0
     for byte in bytes {

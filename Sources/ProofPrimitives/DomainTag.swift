@@ -20,6 +20,7 @@ package enum DomainTag: String, CaseIterable, Sendable {
   case initialWeights = "pol/v1/initial-weights\n"
   case batchOrder = "pol/v1/batch-order\n"
   case draw = "pol/v1/draw\n"
+  case publicDraw = "pol/v1/public-draw\n"
   case objectID = "pol/v1/object-id\n"
   case objectKey = "pol/v1/object-key\n"
   case objectData = "pol/v1/object-data\n"

@@ -34,15 +34,15 @@ private struct JSONParser {
     guard offset == bytes.count else {
       throw ParsingError("bytes stand after the JSON value", at: offset)
     }
-    if form == .canonical {
-      let again = value.encoded
-      guard again == bytes else {
-        let at = zip(again, bytes).enumerated().first { $0.element.0 != $0.element.1 }?.offset
-        throw ParsingError(
-          "the JSON is not in canonical form", at: at ?? min(again.count, bytes.count))
-      }
-    }
     return value
+  }
+
+  /// The canonical form is judged where it is read: white space is never skipped, keys must rise, an escape
+  /// is the one that `encoded` writes, and the grammar of numbers leaves integers one spelling.
+  private func needsCanonical(_ isCanonical: Bool, at offset: Int) throws(ParsingError) {
+    guard form == .relaxed || isCanonical else {
+      throw ParsingError("the JSON is not in canonical form", at: offset)
+    }
   }
 
   private var next: UInt8? { offset < bytes.count ? bytes[offset] : nil }
@@ -83,6 +83,7 @@ private struct JSONParser {
     var members: [JSONValue.Member] = []
     // By bytes: Swift's equality of strings would take keys for one that other readers keep apart.
     var seen = Set<[UInt8]>()
+    var last: String?
     skipSpace()
     if next == 125 {
       offset += 1
@@ -93,11 +94,21 @@ private struct JSONParser {
       let start = offset
       guard next == 34 else { throw ParsingError("an object key is missing", at: offset) }
       let key = try string()
-      guard seen.insert(Array(key.utf8)).inserted else {
+      let isAgain =
+        form == .canonical
+        ? last.map { $0.utf8.elementsEqual(key.utf8) } ?? false
+        : !seen.insert(Array(key.utf8)).inserted
+      if isAgain {
         throw ParsingError("the key \"\(printable(key, limit: 40))\" stands twice", at: start)
       }
-      if form == .canonical, key.utf8.contains(where: { $0 > 126 }) {
-        throw ParsingError("a key is not ASCII", at: start)
+      if form == .canonical {
+        guard key.utf8.allSatisfy({ $0 <= 126 }) else {
+          throw ParsingError("a key is not ASCII", at: start)
+        }
+        if let last {
+          try needsCanonical(last.utf8.lexicographicallyPrecedes(key.utf8), at: start)
+        }
+        last = key
       }
       skipSpace()
       guard next == 58 else { throw ParsingError("a colon is missing", at: offset) }
@@ -183,7 +194,15 @@ private struct JSONParser {
   private mutating func string() throws(ParsingError) -> String {
     let start = offset
     offset += 1
-    var out = [UInt8]()
+    // Most strings are one run without escapes.
+    var end = offset
+    while end < bytes.count, bytes[end] >= 32, bytes[end] != 34, bytes[end] != 92,
+      bytes[end] != 127
+    {
+      end += 1
+    }
+    var out = Array(bytes[offset..<end])
+    offset = end
     while let byte = next {
       switch byte {
       case 34:
@@ -192,9 +211,15 @@ private struct JSONParser {
           throw ParsingError("a string is not UTF-8", at: start)
         }
         return text
-      case 92: out.append(contentsOf: String(Character(try escape())).utf8)
+      case 92:
+        let escapeStart = offset
+        let scalar = try escape()
+        try needsCanonical(
+          bytes[escapeStart..<offset].elementsEqual(JSONValue.escape(of: scalar)), at: start)
+        out.append(contentsOf: String(Character(scalar)).utf8)
       case 0..<32: throw ParsingError("a control character stands in a string", at: offset)
       default:
+        try needsCanonical(byte != 127, at: offset)
         out.append(byte)
         offset += 1
       }

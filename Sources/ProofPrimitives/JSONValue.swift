@@ -121,17 +121,29 @@ package indirect enum JSONValue: Equatable, Sendable {
 
   private static func writeString(_ text: String, to out: inout [UInt8]) {
     out.append(34)
+    var text = text
+    let isPlain = text.withUTF8 { bytes in
+      let isPlain = bytes.allSatisfy { $0 >= 32 && $0 != 34 && $0 != 92 && $0 != 127 }
+      if isPlain { out.append(contentsOf: bytes) }
+      return isPlain
+    }
+    guard !isPlain else {
+      out.append(34)
+      return
+    }
     for byte in text.utf8 {
-      switch byte {
-      case 34, 92:
-        out.append(92)
-        out.append(byte)
-      case 0..<32, 127:
-        out.append(contentsOf: "\\u00".utf8)
-        out.append(contentsOf: Hex.encode([byte]).utf8)
-      default: out.append(byte)
-      }
+      let escape = escape(of: Unicode.Scalar(byte))
+      if escape.isEmpty { out.append(byte) } else { out.append(contentsOf: escape) }
     }
     out.append(34)
+  }
+
+  /// The one escape of a scalar in the canonical form; none for those that stand for themselves.
+  static func escape(of scalar: Unicode.Scalar) -> [UInt8] {
+    switch scalar.value {
+    case 34, 92: [92, UInt8(scalar.value)]
+    case 0..<32, 127: Array("\\u00\(Hex.encode([UInt8(scalar.value)]))".utf8)
+    default: []
+    }
   }
 }

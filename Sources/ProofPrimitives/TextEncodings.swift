@@ -13,7 +13,9 @@ package enum Hex {
   }
 
   /// Nil for upper case, odd lengths and anything that is not a digit: one value, one encoding.
-  package static func decode(_ text: String) -> [UInt8]? {
+  package static func decode(_ text: String) -> [UInt8]? { decode(ascii: Array(text.utf8)[...]) }
+
+  package static func decode(ascii input: ArraySlice<UInt8>) -> [UInt8]? {
     func value(_ digit: UInt8) -> UInt8? {
       switch digit {
       case 48...57: digit - 48
@@ -21,11 +23,10 @@ package enum Hex {
       default: nil
       }
     }
-    let input = Array(text.utf8)
     guard input.count % 2 == 0 else { return nil }
     var out = [UInt8]()
     out.reserveCapacity(input.count / 2)
-    for index in stride(from: 0, to: input.count, by: 2) {
+    for index in stride(from: input.startIndex, to: input.endIndex, by: 2) {
       guard let high = value(input[index]), let low = value(input[index + 1]) else { return nil }
       out.append(high << 4 | low)
     }
@@ -64,12 +65,15 @@ package enum Base64 {
 
   /// Nil for missing padding, other alphabets, white space, or unused bits that are not zero.
   package static func decode(_ text: some StringProtocol) -> [UInt8]? {
-    let input = Array(text.utf8)
+    decode(ascii: Array(text.utf8)[...])
+  }
+
+  package static func decode(ascii input: ArraySlice<UInt8>) -> [UInt8]? {
     guard input.count % 4 == 0 else { return nil }
     var out = [UInt8]()
     out.reserveCapacity(input.count / 4 * 3)
-    for start in stride(from: 0, to: input.count, by: 4) {
-      let isLast = start + 4 == input.count
+    for start in stride(from: input.startIndex, to: input.endIndex, by: 4) {
+      let isLast = start + 4 == input.endIndex
       let padding = isLast ? (input[start + 3] == 61 ? (input[start + 2] == 61 ? 2 : 1) : 0) : 0
       var group: UInt32 = 0
       for position in 0..<4 {

@@ -57,6 +57,38 @@ private func refusal(_ bytes: [UInt8], _ form: JSONValue.Form) -> ParsingError? 
     }
   }
 
+  @Test("of a document's neighbours only what is written again the same is canonical")
+  func neighbours() throws {
+    let document = Array(
+      #"{"a":[1,-20,true,"x\"\\\u001f\u007f é"],"b":{"":{},"c":[]},"z":9007199254740991}"#.utf8)
+    #expect(refusal(document, .canonical) == nil)
+    let letters = Array(#"{}[]",:\u0019aAbcfz-+.eE é/"#.utf8) + [0, 9, 10, 31, 127, 128, 255]
+    var (same, other) = (0, 0)
+    func compare(_ bytes: [UInt8]) {
+      let relaxed = try? JSONValue(parsing: bytes, form: .relaxed)
+      // Keys beyond ASCII are refused for other reasons; the letters here make none that stays valid.
+      let isOwn =
+        relaxed.map { $0.encoded == bytes && !$0.hasFractions && !$0.hasWideKeys } ?? false
+      #expect(
+        (refusal(bytes, .canonical) == nil) == isOwn, "\(String(decoding: bytes, as: UTF8.self))")
+      if isOwn { same += 1 } else { other += 1 }
+    }
+    for place in document.indices {
+      var shorter = document
+      shorter.remove(at: place)
+      compare(shorter)
+      for letter in letters {
+        var changed = document
+        changed[place] = letter
+        compare(changed)
+        var longer = document
+        longer.insert(letter, at: place)
+        compare(longer)
+      }
+    }
+    #expect(same > 200 && other > 4000)
+  }
+
   @Test("refusals outnumber what is accepted")
   func balance() throws {
     let accepted = try JSONCase.all("canonical").count + JSONCase.all("relaxed").count
@@ -128,5 +160,25 @@ private func refusal(_ bytes: [UInt8], _ form: JSONValue.Form) -> ParsingError? 
       return
     }
     #expect(again.bitPattern == number.bitPattern)
+  }
+}
+
+extension JSONValue {
+  fileprivate var hasFractions: Bool {
+    switch self {
+    case .double: true
+    case .array(let items): items.contains { $0.hasFractions }
+    case .object(let members): members.contains { $0.value.hasFractions }
+    default: false
+    }
+  }
+
+  fileprivate var hasWideKeys: Bool {
+    switch self {
+    case .array(let items): items.contains { $0.hasWideKeys }
+    case .object(let members):
+      members.contains { $0.key.utf8.contains { $0 > 126 } || $0.value.hasWideKeys }
+    default: false
+    }
   }
 }
