@@ -37,9 +37,15 @@ package struct ClaimMap: Sendable {
 
   /// Shows what the map says of `key`.
   package func proof(for key: Digest) -> ClaimMapProof {
+    ClaimMap.proof(for: key, among: entries[...], siblings: [])
+  }
+
+  /// The end of a proof: from a subtree down whose sorted entries are `rest`, below `siblings`.
+  static func proof(
+    for key: Digest, among rest: ArraySlice<Entry>, siblings: [Digest]
+  ) -> ClaimMapProof {
     let hasher = ClaimMapHasher()
-    var rest = entries[...]
-    var siblings: [Digest] = []
+    var (rest, siblings) = (rest, siblings)
     while rest.count > 1 {
       let depth = siblings.count
       let (left, right) = ClaimMap.halves(rest, depth)

@@ -24,6 +24,23 @@ package struct MerkleFrontier {
     self.size = size
   }
 
+  /// Takes up the tree that another became.
+  package init(_ grown: GrownTree) {
+    var cursor: UInt64 = 0
+    while cursor < grown.size.value {
+      let level = 63 - (grown.size.value - cursor).leadingZeroBitCount
+      peaks.append(grown.node(at: NodePosition(level: level, index: cursor >> UInt64(level))))
+      cursor += 1 << UInt64(level)
+    }
+    size = grown.size
+  }
+
+  /// The root of the complete subtree of 2^level leaves on the right edge; nil where there is none.
+  func peak(_ level: Int) -> Digest? {
+    guard size.value >> UInt64(level) & 1 == 1 else { return nil }
+    return peaks[(size.value >> UInt64(level + 1)).nonzeroBitCount]
+  }
+
   package mutating func append(leafHash: Digest) {
     precondition(size.value < TreeSize.limit, "a tree holds at most 2^62 leaves")
     var hash = leafHash
