@@ -10,6 +10,23 @@ package struct VerifyingKey: Hashable, Sendable {
   package static let byteCount = 32
   package static let signatureByteCount = 64
   package let rawBytes: [UInt8]
+  /// OpenSSL's form of it, made once: making it costs as much as hashing a kilobyte.
+  private let handle: Handle
+
+  /// Read only, so any number of threads may use it at once; each has its own context.
+  private final class Handle: @unchecked Sendable {
+    let key: OpaquePointer
+
+    init(_ key: OpaquePointer) { self.key = key }
+
+    deinit { EVP_PKEY_free(key) }
+  }
+
+  package static func == (left: VerifyingKey, right: VerifyingKey) -> Bool {
+    left.rawBytes == right.rawBytes
+  }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(rawBytes) }
 
   /// SubjectPublicKeyInfo of an Ed25519 key is this prefix and the 32 bytes (RFC 8410 §4).
   private static let spkiPrefix: [UInt8] = [
@@ -25,7 +42,7 @@ package struct VerifyingKey: Hashable, Sendable {
       !VerifyingKey.isOfLowOrder(bytes),
       let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count)
     else { return nil }
-    EVP_PKEY_free(key)
+    handle = Handle(key)
     self.rawBytes = bytes
   }
 
@@ -71,13 +88,10 @@ package struct VerifyingKey: Hashable, Sendable {
   /// Whether `signature` is this key's over `message`. False for any malformed signature.
   package func isValid(_ signature: some Collection<UInt8>, over message: [UInt8]) -> Bool {
     let bytes = Array(signature)
-    guard bytes.count == VerifyingKey.signatureByteCount,
-      let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, rawBytes, rawBytes.count)
-    else { return false }
-    defer { EVP_PKEY_free(key) }
+    guard bytes.count == VerifyingKey.signatureByteCount else { return false }
     guard let context = EVP_MD_CTX_new() else { return false }
     defer { EVP_MD_CTX_free(context) }
-    guard EVP_DigestVerifyInit(context, nil, nil, nil, key) == 1 else { return false }
+    guard EVP_DigestVerifyInit(context, nil, nil, nil, handle.key) == 1 else { return false }
     let answer = EVP_DigestVerify(context, bytes, bytes.count, message, message.count)
     if answer != 1 { ERR_clear_error() }
     return answer == 1

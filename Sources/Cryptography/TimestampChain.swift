@@ -51,8 +51,8 @@ final class CertificateChain {
   private let store: OpaquePointer
   private let signers: OpaquePointer
   private let untrusted: OpaquePointer
-  /// The signer's first, the root's last.
-  private let certificates: [OpaquePointer]
+  /// The signer's first, the root's last. Set last: what throws after the others are set frees them.
+  private var certificates: [OpaquePointer] = []
 
   /// - Parameter store: Becomes the chain's.
   init(
@@ -110,6 +110,18 @@ final class CertificateChain {
     else { return "" }
     defer { CRYPTO_free(text, #file, #line) }
     return printable(String(cString: text), limit: 200)
+  }
+
+  /// DER of each, the signer's first.
+  var encoded: [[UInt8]] {
+    certificates.map { certificate in
+      var der = [UInt8](repeating: 0, count: max(0, Int(i2d_X509(certificate, nil))))
+      der.withUnsafeMutableBufferPointer { bytes in
+        var cursor = bytes.baseAddress
+        if cursor != nil { _ = i2d_X509(certificate, &cursor) }
+      }
+      return der
+    }
   }
 
   /// The first second at which one of the certificates is not valid any more.

@@ -1,7 +1,7 @@
 internal import COpenSSL
 internal import ProofPrimitives
 
-/// Why a timestamp is not taken (`spec/time.md` §5).
+/// Why a timestamp is not taken (`spec/time.md` §9).
 package struct TimestampError: Error, Sendable, Equatable, CustomStringConvertible {
   package struct Code: Hashable, Sendable {
     package let name: String
@@ -9,6 +9,8 @@ package struct TimestampError: Error, Sendable, Equatable, CustomStringConvertib
     package static let badToken = Code(name: "badToken")
     /// The authority answered, and the answer is no.
     package static let refused = Code(name: "timeRefused")
+    /// No answer could be had, or none that is a reply.
+    package static let unanswered = Code(name: "timeUnanswered")
     /// A token for something else, or for another request.
     package static let otherImprint = Code(name: "otherImprint")
     /// Nothing that is trusted vouches for the token.
@@ -31,7 +33,7 @@ package struct TimestampError: Error, Sendable, Equatable, CustomStringConvertib
 
   package var description: String { "\(code.name): \(message); \(remedy)" }
 
-  static func badToken(_ message: String) -> TimestampError {
+  package static func badToken(_ message: String) -> TimestampError {
     TimestampError(
       .badToken, message, remedy: "ask the authority for a new token, or keep the original reply")
   }

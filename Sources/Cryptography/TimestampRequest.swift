@@ -7,31 +7,36 @@ package struct TimestampRequest: Sendable {
   package let imprint: Digest
   /// Tells an answer to this request from an old one.
   package let nonce: [UInt8]
+  /// Under which the authority has to work; nil takes any.
+  let policy: TimestampPolicy?
 
-  package init(_ imprint: Digest) throws(CryptographyError) {
+  package init(_ imprint: Digest, policy: TimestampPolicy? = nil) throws(CryptographyError) {
     var nonce = [UInt8](repeating: 0, count: TimestampRequest.nonceByteCount)
     guard RAND_bytes(&nonce, Int32(nonce.count)) == 1 else {
       throw CryptographyError(.library, "OpenSSL gives no random bytes", remedy: "try again")
     }
     // As a positive integer without leading zeros, so that it compares byte for byte.
     nonce[0] = nonce[0] & 0x7f | 0x40
-    self.init(imprint, nonce: nonce)
+    self.init(imprint, nonce: nonce, policy: policy)
   }
 
   /// 64 bits: what authorities are known to take.
   private static let nonceByteCount = 8
 
   /// - Parameter nonce: At least one byte, the first neither 0 nor above 127.
-  init(_ imprint: Digest, nonce: [UInt8]) {
+  init(_ imprint: Digest, nonce: [UInt8], policy: TimestampPolicy? = nil) {
     self.imprint = imprint
     self.nonce = nonce
+    self.policy = policy
   }
 
   /// DER, to be posted as `application/timestamp-query`. Asks for the authority's certificates.
   package var encoded: [UInt8] {
-    // TimeStampReq ::= SEQUENCE { version 1, MessageImprint, nonce INTEGER, certReq TRUE }
+    // TimeStampReq ::= SEQUENCE { version 1, MessageImprint, reqPolicy OPTIONAL, nonce INTEGER, certReq TRUE }
     let imprint = TimestampRequest.sha256Prefix + self.imprint.bytes
-    let body = [2, 1, 1] + imprint + [2, UInt8(nonce.count)] + nonce + [1, 1, 0xff]
+    let body =
+      [2, 1, 1] + imprint + (policy?.der ?? []) + [2, UInt8(nonce.count)] + nonce + [1, 1, 0xff]
+    // Below 128 bytes, so one byte says the length: `TimestampPolicy.byteLimit`.
     return [0x30, UInt8(body.count)] + body
   }
 
@@ -47,6 +52,28 @@ package struct TimestampRequest: Sendable {
   /// - Throws: `timeRefused` with the authority's own words; `badToken`; `otherImprint` when the token is
   ///   over something else, or answers another request. Who signed it is not looked at here.
   package func token(in reply: [UInt8]) throws(TimestampError) -> TimestampToken {
+    let token = try TimestampRequest.token(inReply: reply)
+    guard token.imprint == imprint else {
+      throw TimestampError(
+        .otherImprint, "the token is over \(token.imprint.short)…, not over \(imprint.short)…",
+        remedy: "ask another authority: this one answers what it was not asked")
+    }
+    guard token.nonce == nonce else {
+      throw TimestampError(
+        .otherImprint, "the token answers another request: its nonce is not ours",
+        remedy: "ask again: an old answer was replayed")
+    }
+    guard policy.map({ $0.text == token.policy }) ?? true else {
+      throw TimestampError(
+        .otherImprint,
+        "the token is under policy \(printable(token.policy)), not under the one asked for",
+        remedy: "ask another authority: this one does not work under that policy")
+    }
+    return token
+  }
+
+  /// The token in a reply, whatever was asked for: as other programs keep it.
+  package static func token(inReply reply: [UInt8]) throws(TimestampError) -> TimestampToken {
     guard reply.count <= TimestampToken.byteLimit else {
       throw .badToken("the answer has \(reply.count) bytes, over \(TimestampToken.byteLimit)")
     }
@@ -68,21 +95,10 @@ package struct TimestampRequest: Sendable {
         .refused, "the authority refused with status \(status)\(TimestampRequest.words(info))",
         remedy: "ask again later, or ask another authority")
     }
-    guard let der = TimestampRequest.token(inReply: reply) else {
+    guard let der = TimestampRequest.tokenBytes(inReply: reply) else {
       throw .badToken("the reply is granted and holds no token")
     }
-    let token = try TimestampToken(der: der)
-    guard token.imprint == imprint else {
-      throw TimestampError(
-        .otherImprint, "the token is over \(token.imprint.short), not over \(imprint.short)",
-        remedy: "ask another authority: this one answers what it was not asked")
-    }
-    guard token.nonce == nonce else {
-      throw TimestampError(
-        .otherImprint, "the token answers another request: its nonce is not ours",
-        remedy: "ask again: an old answer was replayed")
-    }
-    return token
+    return try TimestampToken(der: der)
   }
 
   /// The bytes of the token as they came. Written anew by OpenSSL, a set of certificates that its
@@ -90,7 +106,7 @@ package struct TimestampRequest: Sendable {
   ///
   /// TimeStampResp ::= SEQUENCE { PKIStatusInfo, ContentInfo OPTIONAL }: `reply` was parsed as one. What may
   /// follow it comes along, and is then refused with the token.
-  private static func token(inReply reply: [UInt8]) -> [UInt8]? {
+  private static func tokenBytes(inReply reply: [UInt8]) -> [UInt8]? {
     reply.withUnsafeBufferPointer { bytes in
       guard let start = bytes.baseAddress else { return nil }
       var cursor: UnsafePointer<UInt8>? = start

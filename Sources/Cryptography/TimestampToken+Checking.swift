@@ -27,6 +27,8 @@ package struct TimestampStanding: Hashable, Sendable {
   package let validUntil: Int64
   /// Up to when lists say that no certificate on the way was revoked; nil where one has no list.
   package let notRevokedUntil: Int64?
+  /// DER of the certificates from the authority's to the root: what a later reader needs.
+  package let certificates: [[UInt8]]
 }
 
 extension TimestampToken {
@@ -44,7 +46,8 @@ extension TimestampToken {
       signerOf: message, certificates, try store(trust), time)
     let revocation = try chain.revocation(lists: trust.revocationLists, at: time)
     return TimestampStanding(
-      authority: chain.subject, validUntil: try chain.end, notRevokedUntil: revocation)
+      authority: chain.subject, validUntil: try chain.end, notRevokedUntil: revocation,
+      certificates: chain.encoded)
   }
 
   /// Root certificates, judging at the token's time.

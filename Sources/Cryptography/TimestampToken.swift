@@ -114,7 +114,7 @@ package struct TimestampToken: Hashable, Sendable {
     return (seconds * 1000 + millis) * 1000 + micros
   }
 
-  private static func dotted(_ object: OpaquePointer?) -> String {
+  static func dotted(_ object: OpaquePointer?) -> String {
     guard let object else { return "" }
     var text = [CChar](repeating: 0, count: 256)
     let count = OBJ_obj2txt(&text, Int32(text.count), object, 1)
