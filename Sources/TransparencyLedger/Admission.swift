@@ -21,6 +21,15 @@ package protocol AdmissionView {
   /// The first valid statement with this leaf hash; nil where there is none, or an opaque entry.
   func statement(leafHash: Digest) throws(LedgerError) -> LocatedStatement?
   func isWithdrawn(_ key: VerifyingKey) throws(LedgerError) -> Bool
+  /// The one key whose index-root entries the log takes.
+  var indexKey: VerifyingKey? { get }
+  /// Entries that stand before the one that is looked at.
+  var size: UInt64 { get }
+}
+
+extension AdmissionView {
+  package var indexKey: VerifyingKey? { nil }
+  package var size: UInt64 { 0 }
 }
 
 /// Which entries a log takes (`spec/statements.md` §12).
@@ -73,6 +82,11 @@ package enum Admission {
     case .proofPart(let statement):
       _ = try proof(statement.proof, by: signed.key, in: view)
     case .verdict(let statement): try check(statement, signed.key, in: view)
+    case .indexRoot(let statement): try check(statement, signed.key, in: view)
+    case .logBegin, .logEnd:
+      throw LedgerError(
+        .reservedKind, "a \(signed.statement.kind) is for the log itself to say",
+        remedy: "its operator uses `pol ledger freeze` or `pol ledger rotate-key`")
     case .commitment, .hidden, .withdrawal, .other: break
     }
     if let (opening, kind, digest) = signed.statement.opened {
@@ -116,6 +130,22 @@ package enum Admission {
       throw LedgerError(
         .openingMismatch, "the challenge at \(found.index) is not for this proof and nonce",
         remedy: "reveal the nonce that the challenge promised")
+    }
+  }
+
+  private static func check(
+    _ root: IndexRootStatement, _ key: VerifyingKey, in view: some AdmissionView
+  ) throws(LedgerError) {
+    guard key == view.indexKey else {
+      throw LedgerError(
+        .otherKey, "the key \(key.keyID.short)… is not this log's index key",
+        remedy: "leave index roots to the log's own service")
+    }
+    guard root.treeSize <= view.size else {
+      throw LedgerError(
+        .unknownEntry,
+        "the map is of \(root.treeSize) entries, and \(view.size) stand before this one",
+        remedy: "make it of entries that the log holds")
     }
   }
 

@@ -82,7 +82,7 @@ extension ParsedEntry {
       add(.proof, statement.proof)
       if !statement.challenge.isZero { add(.challenge, statement.challenge) }
     case .withdrawal: if let key = Digest(signed.key.rawBytes) { add(.withdrawal, key) }
-    case .other: break
+    case .indexRoot, .logBegin, .logEnd, .other: break
     }
     return claims
   }

@@ -37,43 +37,77 @@ extension LedgerView {
 
 /// The claim index of a local ledger, for quick answers.
 ///
-/// Every answer is proved again against the tiles and read again from the bundle. An index can still
-/// leave entries out, so a verdict never rests on it: that is what `LedgerView.lookup` is for.
+/// Every answer is proved again against the tiles and read again from the bundle, and entries that came after
+/// those in the tables are read from the bundles. Tables can still leave entries out, so a verdict never rests
+/// on them: that is what `LedgerView.lookup` is for.
 package struct ClaimIndex {
-  private let queue: DatabaseQueue
   private let path: String
+  private let find: (_ keys: [Digest]) throws(LedgerError) -> (indices: [LeafIndex], size: UInt64)
 
   /// Opens the index of the ledger in `directory` for reading, beside a writer or without.
   package init(directory: String) throws(LedgerError) {
     let secrets = DurableFiles(root: LocalLedger.privateDirectory(of: directory))
-    path = secrets.place("index.sqlite")
-    guard try secrets.isRegularOrMissing("index.sqlite") else {
+    let path = secrets.place("claims.sqlite")
+    guard try secrets.isRegularOrMissing("claims.sqlite") else {
       throw LedgerError(
         .missing, "the ledger has no index here", remedy: "look up by reading the whole ledger",
         path: path)
     }
-    let file = path
-    queue = try inDatabase(file) {
+    let queue = try inDatabase(path) {
       var configuration = Configuration()
       configuration.readonly = true
-      return try DatabaseQueue(path: file, configuration: configuration)
+      return try DatabaseQueue(path: path, configuration: configuration)
+    }
+    self.path = path
+    find = { keys throws(LedgerError) in
+      try inDatabase(path) {
+        try queue.read { db in
+          let found = Set(try ClaimStore.indices(of: keys, in: db)).sorted().map { LeafIndex($0) }
+          return (found, try ClaimStore.mark(db))
+        }
+      }
     }
   }
 
-  /// Places that the index names for any of `claims`, in order.
-  func indices(_ claims: Set<Claim>) throws(LedgerError) -> [LeafIndex] {
-    try inDatabase(path) {
-      try queue.read { db in try SequenceDatabase.indices(claims, in: db) }
+  /// The index of a log that this process writes, its newest entries included.
+  package init(_ store: ClaimStore) {
+    path = store.path
+    find = { keys throws(LedgerError) in
+      let size = store.size
+      return (try store.indices(of: keys), size)
     }
   }
 
   package func lookup(
     _ claims: Set<Claim>, in view: LedgerView
   ) throws(LedgerError) -> [LedgerMatch] {
+    try lookup(claims, in: view, view.nodes(), from: 0) { _ in true }.matches
+  }
+
+  /// The entries from index `start` on, as long as `takes` wants more.
+  ///
+  /// - Returns: The matches, and where the next one stands that was not wanted.
+  func lookup(
+    _ claims: Set<Claim>, in view: LedgerView, _ nodes: TileNodeReader<LedgerTiles>,
+    from start: UInt64, while takes: (_ soFar: [LedgerMatch]) -> Bool
+  ) throws(LedgerError) -> (matches: [LedgerMatch], next: LeafIndex?) {
+    let (indices, size) = try find(ClaimKey.all(claims))
     var matches: [LedgerMatch] = []
+    func add(_ entry: LocatedEntry, _ parsed: ParsedEntry, _ matching: Set<Claim>)
+      throws(LedgerError)
+    {
+      let (_, proof) = try view.inclusionProof(
+        index: entry.index, size: view.head.size, root: view.head.root, nodes)
+      matches.append(
+        LedgerMatch(
+          entry: entry, signed: parsed.signed, claims: matching,
+          proof: LogProof(index: entry.index, proof: proof, note: view.signedHead.note)))
+    }
     // Entries above the head are in waiting, and nobody's evidence yet.
-    for index in try indices(claims) where view.head.size.contains(index) {
-      let entry = try view.entry(index)
+    for index in indices
+    where index.value >= start && index.value < size && view.head.size.contains(index) {
+      guard takes(matches) else { return (matches, index) }
+      let entry = try view.entry(index, nodes)
       let parsed = LedgerEntry.parse(entry.bytes)
       let matching = parsed.claims(leafHash: entry.leafHash).intersection(claims)
       guard !matching.isEmpty else {
@@ -82,10 +116,21 @@ package struct ClaimIndex {
           remedy: "make the index again; until then, look up by reading the whole ledger",
           path: path)
       }
-      matches.append(
-        LedgerMatch(
-          entry: entry, signed: parsed.signed, claims: matching, proof: try view.receipt(index)))
+      try add(entry, parsed, matching)
     }
-    return matches
+    // What the tables do not reach yet; no published entry is missed.
+    var cursor = max(start, size)
+    while cursor < view.head.size.value {
+      let end = min(view.head.size.value, (cursor | 255) + 1)
+      for entry in try view.entries(cursor..<end, nodes) {
+        let parsed = LedgerEntry.parse(entry.bytes)
+        let matching = parsed.claims(leafHash: entry.leafHash).intersection(claims)
+        guard !matching.isEmpty else { continue }
+        guard takes(matches) else { return (matches, entry.index) }
+        try add(entry, parsed, matching)
+      }
+      cursor = end
+    }
+    return (matches, nil)
   }
 }

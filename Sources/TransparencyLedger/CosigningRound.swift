@@ -95,6 +95,12 @@ package struct CosigningRound: Sendable {
       remedy: "find out who else sends it heads of this log, then try again")
   }
 
+  /// Takes over what another copy of this round has gathered, on another thread.
+  package mutating func join(_ other: CosigningRound) {
+    guard other.view.signedHead == view.signedHead else { return }
+    lines.merge(other.lines) { _, new in new }
+  }
+
   private mutating func take(lines body: [UInt8], by witness: Int) throws(LedgerError) -> UInt64 {
     let own = view.signedHead.note
     let answered: SignedNote

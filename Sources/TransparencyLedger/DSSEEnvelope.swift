@@ -32,46 +32,80 @@ package struct DSSEEnvelope: Hashable, Sendable {
     }
   }
 
+  /// There is one spelling of an envelope, so it is compared and cut, not parsed: what is between its fixed
+  /// parts is the payload, the key ID and the signature.
   package init(parsing bytes: [UInt8]) throws(LedgerError) {
-    func bad(_ reason: String) -> LedgerError {
-      LedgerError(.badEnvelope, reason, remedy: "make it again with `pol publish`")
-    }
     guard bytes.count <= DSSEEnvelope.byteLimit else {
       throw LedgerError(
         .entryTooLong, "the envelope has \(bytes.count) bytes, the limit is 65,535",
         remedy: "name fewer tensors, chunks or checkpoints in it")
     }
+    guard let parts = DSSEEnvelope.cut(bytes), let payload = Base64.decode(ascii: parts.payload),
+      let keyID = Hex.decode(ascii: parts.keyID).flatMap({ Digest($0) }),
+      let signature = Base64.decode(ascii: parts.signature),
+      signature.count == VerifyingKey.signatureByteCount
+    else {
+      throw LedgerError(
+        .badEnvelope, DSSEEnvelope.fault(of: bytes), remedy: "make it again with `pol publish`")
+    }
+    self.payload = payload
+    self.keyID = keyID
+    self.signature = signature
+  }
+
+  private static let beforePayload = Array(#"{"payload":""#.utf8)
+  private static let beforeKeyID = Array(
+    #"","payloadType":"\#(payloadType)","signatures":[{"keyid":""#.utf8)
+  private static let beforeSignature = Array(#"","sig":""#.utf8)
+  private static let end = Array(#""}]}"#.utf8)
+
+  private static func cut(
+    _ bytes: [UInt8]
+  ) -> (payload: ArraySlice<UInt8>, keyID: ArraySlice<UInt8>, signature: ArraySlice<UInt8>)? {
+    var rest = bytes[...]
+    func take(_ fixed: [UInt8]) -> Bool {
+      guard rest.starts(with: fixed) else { return false }
+      rest = rest.dropFirst(fixed.count)
+      return true
+    }
+    func text() -> ArraySlice<UInt8>? {
+      guard let quote = rest.firstIndex(of: 34) else { return nil }
+      defer { rest = rest[quote...] }
+      return rest[..<quote]
+    }
+    guard take(beforePayload), let payload = text(), take(beforeKeyID), let keyID = text(),
+      take(beforeSignature), let signature = text(), take(end), rest.isEmpty
+    else { return nil }
+    return (payload, keyID, signature)
+  }
+
+  /// What is wrong with bytes that are no envelope, in words; it decides nothing.
+  private static func fault(of bytes: [UInt8]) -> String {
     let json: JSONValue
     do {
       json = try JSONValue(parsing: bytes, form: .canonical)
     } catch {
-      throw bad("at byte \(error.offset): \(error.reason)")
+      return "at byte \(error.offset): \(error.reason)"
     }
     guard json.members?.map(\.key) == ["payload", "payloadType", "signatures"] else {
-      throw bad("its members are not exactly payload, payloadType and signatures")
+      return "its members are not exactly payload, payloadType and signatures"
     }
-    guard json["payloadType"] == .string(DSSEEnvelope.payloadType) else {
-      throw bad("the payload type is not \(DSSEEnvelope.payloadType)")
+    guard json["payloadType"] == .string(payloadType) else {
+      return "the payload type is not \(payloadType)"
     }
-    guard let text = json["payload"]?.stringValue, let payload = Base64.decode(text) else {
-      throw bad("the payload is not standard base64 with padding")
+    guard let text = json["payload"]?.stringValue, Base64.decode(text) != nil else {
+      return "the payload is not standard base64 with padding"
     }
     guard let signatures = json["signatures"]?.arrayValue, signatures.count == 1 else {
-      throw bad("there is not exactly one signature")
+      return "there is not exactly one signature"
     }
     guard signatures[0].members?.map(\.key) == ["keyid", "sig"] else {
-      throw bad("the signature's members are not exactly keyid and sig")
+      return "the signature's members are not exactly keyid and sig"
     }
-    guard let keyText = signatures[0]["keyid"]?.stringValue, let keyID = Digest(hex: keyText) else {
-      throw bad("the key ID is not 64 lower-case hexadecimal digits")
+    guard let keyText = signatures[0]["keyid"]?.stringValue, Digest(hex: keyText) != nil else {
+      return "the key ID is not 64 lower-case hexadecimal digits"
     }
-    guard let signatureText = signatures[0]["sig"]?.stringValue,
-      let signature = Base64.decode(signatureText),
-      signature.count == VerifyingKey.signatureByteCount
-    else { throw bad("the signature is not base64 of 64 bytes") }
-    self.payload = payload
-    self.keyID = keyID
-    self.signature = signature
+    return "the signature is not base64 of 64 bytes"
   }
 
   /// The entry's bytes.

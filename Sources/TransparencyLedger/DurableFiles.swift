@@ -18,18 +18,35 @@ struct DurableFiles: Sendable {
     try call { () throws(StorageError) in try files.isRegularOrMissing(path) }
   }
 
-  func replace(_ path: String, with bytes: [UInt8], mode: UInt32 = 0o644) throws(LedgerError) {
-    try call { () throws(StorageError) in try files.replace(path, with: bytes, mode: mode) }
+  func replace(
+    _ path: String, with bytes: [UInt8], mode: UInt32 = 0o644, syncsFolder: Bool = true
+  ) throws(LedgerError) {
+    try call { () throws(StorageError) in
+      try files.replace(path, with: bytes, mode: mode, syncsFolder: syncsFolder)
+    }
   }
 
-  /// Writes a file that never changes. Finding it there with the same bytes is fine, as after a
-  /// crash; with other bytes it is damage, and is left as it is.
+  /// Writes files that never change. Finding one there with the same bytes is fine, as after a crash;
+  /// with other bytes it is damage, and everything is left as it is.
+  func createTogether(_ all: [(name: String, bytes: [UInt8])]) throws(LedgerError) {
+    let other = try call { () throws(StorageError) in try files.createTogether(all) }
+    guard let other else { return }
+    throw LedgerError(
+      .damagedTile, "it is there already with other bytes, and never changes once written",
+      remedy: "restore the ledger's folder from a good copy", path: place(other))
+  }
+
+  /// The same for one file.
   func createOnce(_ path: String, _ bytes: [UInt8]) throws(LedgerError) {
-    guard try call({ () throws(StorageError) in try files.createOnce(path, bytes) }) else {
-      throw LedgerError(
-        .damagedTile, "it is there already with other bytes, and never changes once written",
-        remedy: "restore the ledger's folder from a good copy", path: place(path))
-    }
+    try createTogether([(path, bytes)])
+  }
+
+  func read(_ path: String, endingAt end: Int, count: Int) throws(LedgerError) -> [UInt8]? {
+    try call { () throws(StorageError) in try files.read(path, endingAt: end, count: count) }
+  }
+
+  func byteCount(of path: String) throws(LedgerError) -> Int? {
+    try call { () throws(StorageError) in try files.byteCount(of: path) }
   }
 
   func append(_ path: String, _ bytes: [UInt8]) throws(LedgerError) {

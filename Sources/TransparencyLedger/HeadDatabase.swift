@@ -9,8 +9,8 @@ import ProofPrimitives
 /// It is what keeps a restored or damaged tree from making the log contradict itself. Beside the head
 /// stands which head readers have, and the cosignatures under it (`spec/witness.md` §7).
 struct HeadDatabase {
-  private let queue: DatabaseQueue
-  private let path: String
+  let queue: DatabaseQueue
+  let path: String
 
   struct Record: Equatable {
     /// The last head that may be signed.
@@ -79,9 +79,10 @@ struct HeadDatabase {
     self.path = path
     queue = try inDatabase(path) {
       var configuration = Configuration()
-      // One self-contained file, in place when the transaction returns: no log to lose beside it.
+      // In place when the transaction returns, with no log beside it that could be lost. The rollback journal
+      // keeps its file: one that comes and goes costs two changes of the folder for each head.
       configuration.prepareDatabase { db in
-        try db.execute(sql: "PRAGMA journal_mode = DELETE")
+        try db.execute(sql: "PRAGMA journal_mode = PERSIST")
         try db.execute(sql: "PRAGMA synchronous = EXTRA")
       }
       return try DatabaseQueue(path: path, configuration: configuration)
@@ -148,6 +149,9 @@ struct HeadDatabase {
         }
         try check(present.head, new.head)
         try check(present.published, new.published)
+        if case .ends(let size, _) = try HeadDatabase.life(db), new.head.size > size {
+          throw conflict("this log ends with \(size) entries")
+        }
         // What is published was signed.
         try check(new.published, new.head)
         try db.execute(

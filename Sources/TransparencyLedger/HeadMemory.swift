@@ -39,36 +39,46 @@ package struct HeadMemory: Sendable {
     defer { withExtendedLifetime(lock) {} }
     if let old = try lastHead(of: view.verifierKey) {
       if old.head.size == view.head.size, old.head.root == view.head.root { return }
-      guard old.head.size <= view.head.size else {
-        throw try alarm(
-          .rolledBack,
-          "the log shows \(view.head.size) entries and had signed a tree of \(old.head.size)",
-          old, view)
-      }
-      guard old.head.size < view.head.size else {
-        throw try alarm(.forked, "the log signed two roots for \(old.head.size) entries", old, view)
-      }
-      // `root(at:)` has checked the tiles against the new head: a difference is the log's doing.
-      guard try view.root(at: old.head.size) == old.head.root else {
-        throw try alarm(
-          .forked,
-          "the log's tree of \(view.head.size) entries does not begin with the one of "
-            + "\(old.head.size) that it signed", old, view)
-      }
+      try compare(old, with: view)
     }
     try files.replace(name, with: view.signedHead.note.encoded, mode: 0o600)
+  }
+
+  /// Compares two heads of one log, and keeps both as evidence where they do not go together.
+  ///
+  /// - Throws: As `check`.
+  package func compare(_ old: SignedTreeHead, with view: LedgerView) throws(LedgerError) {
+    if old.head.size == view.head.size, old.head.root == view.head.root { return }
+    guard old.head.size <= view.head.size else {
+      throw try keep(
+        .rolledBack,
+        "the log shows \(view.head.size) entries and had signed a tree of \(old.head.size)",
+        old, view)
+    }
+    guard old.head.size < view.head.size else {
+      throw try keep(.forked, "the log signed two roots for \(old.head.size) entries", old, view)
+    }
+    // `root(at:)` has checked the tiles against the new head: a difference is the log's doing.
+    guard try view.root(at: old.head.size) == old.head.root else {
+      throw try keep(
+        .forked,
+        "the log's tree of \(view.head.size) entries does not begin with the one of "
+          + "\(old.head.size) that it signed", old, view)
+    }
   }
 
   private static func name(_ key: NoteVerifierKey) -> String {
     SHA256.hash(Array(key.name.utf8)).hex
   }
 
-  private func alarm(
+  /// Keeps both notes, and gives the error that says so.
+  func keep(
     _ code: LedgerError.Code, _ message: String, _ old: SignedTreeHead, _ view: LedgerView
   ) throws(LedgerError) -> LedgerError {
     let new = view.signedHead.note.encoded
     let folder =
       "\(HeadMemory.name(view.verifierKey)).evidence/\(SHA256.hash(old.note.encoded + new).hex)"
+    try files.makeRoot(mode: 0o700)
     try files.replace("\(folder)/remembered", with: old.note.encoded)
     try files.replace("\(folder)/shown", with: new)
     return LedgerError(

@@ -21,13 +21,21 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     package static let entryTooLong = Code(name: "entryTooLong")
     package static let badBundle = Code(name: "badBundle")
     package static let badHistory = Code(name: "badHistory")
+    package static let badTimeIndex = Code(name: "badTimeIndex")
 
     // Statements that a log does not take (`spec/statements.md` §12).
     package static let unknownEntry = Code(name: "unknownEntry")
     package static let wrongKind = Code(name: "wrongKind")
     package static let otherKey = Code(name: "otherKey")
     package static let openingMismatch = Code(name: "openingMismatch")
+    package static let reservedKind = Code(name: "reservedKind")
     package static let withdrawnKey = Code(name: "withdrawnKey")
+
+    // A log that ended, or goes on for another (`spec/ledger.md` §8a).
+    package static let logEnded = Code(name: "logEnded")
+    package static let notBegun = Code(name: "notBegun")
+    package static let grewAfterEnd = Code(name: "grewAfterEnd")
+    package static let notSuccessor = Code(name: "notSuccessor")
 
     // Witnesses and policies (`spec/witness.md` §9).
     package static let badPolicy = Code(name: "badPolicy")
@@ -51,6 +59,7 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
 
     // What a client remembers does not agree with what it is shown.
     package static let rolledBack = Code(name: "rolledBack")
+    package static let historyChanged = Code(name: "historyChanged")
     package static let forked = Code(name: "forked")
 
     // Work that failed on the way.

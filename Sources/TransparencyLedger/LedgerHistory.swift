@@ -10,6 +10,19 @@ package struct PublishedHead: Hashable, Sendable {
   package let root: Digest
   let signature: NoteSignature
 
+  /// A size of 19 digits, a root, a signature, two spaces and the newline.
+  static let lineByteLimit = 19 + 44 + 92 + 3
+
+  /// Of a head that was signed here a moment ago: its note has the log's line alone.
+  init(signed: SignedTreeHead) throws(LedgerError) {
+    guard let signature = signed.note.signatures.first else {
+      throw PublishedHead.bad("the head is not signed by the log", line: 0)
+    }
+    size = signed.head.size
+    root = signed.head.root
+    self.signature = signature
+  }
+
   init(_ signed: SignedTreeHead, by key: NoteVerifierKey) throws(LedgerError) {
     guard let signature = try signed.note.verify(by: [key]).first else {
       throw PublishedHead.bad("the head is not signed by the log", line: 0)
@@ -17,6 +30,17 @@ package struct PublishedHead: Hashable, Sendable {
     size = signed.head.size
     root = signed.head.root
     self.signature = signature
+  }
+
+  /// The head that key ID and signature of a line belong to; nil when the size or the blob is not
+  /// possible.
+  init?(size: TreeSize, root: Digest, blob: [UInt8], of key: NoteVerifierKey) {
+    guard size.isWithinLimit, blob.count > 4 else { return nil }
+    self.size = size
+    self.root = root
+    signature = NoteSignature(
+      name: key.name, keyID: blob.prefix(4).reduce(0) { $0 << 8 | UInt32($1) },
+      bytes: Array(blob.dropFirst(4)))
   }
 
   fileprivate init(
@@ -48,18 +72,35 @@ package struct PublishedHead: Hashable, Sendable {
 
   /// Reads whole lines whose sizes rise. Signatures are checked by whoever uses a line.
   static func parse(_ bytes: [UInt8], key: NoteVerifierKey) throws(LedgerError) -> [PublishedHead] {
+    var heads: [PublishedHead] = []
+    try visit(bytes[...], key: key) { head throws(LedgerError) in
+      heads.append(head)
+      return true
+    }
+    return heads
+  }
+
+  /// The same one by one, until `visitor` has enough: a log may have published a million heads.
+  static func visit(
+    _ bytes: ArraySlice<UInt8>, key: NoteVerifierKey,
+    _ visitor: (PublishedHead) throws(LedgerError) -> Bool
+  ) throws(LedgerError) {
     guard bytes.isEmpty || bytes.last == 10 else {
       throw bad("it does not end in a newline", line: 0)
     }
-    var heads: [PublishedHead] = []
-    for line in bytes.split(separator: 10, omittingEmptySubsequences: false).dropLast() {
-      let head = try PublishedHead(line: line, number: heads.count + 1, key: key)
-      guard heads.last.map({ $0.size < head.size }) ?? true else {
-        throw bad("its size is not above that of the line before", line: heads.count + 1)
+    var rest = bytes
+    var last: TreeSize?
+    var number = 0
+    while let newline = rest.firstIndex(of: 10) {
+      number += 1
+      let head = try PublishedHead(line: rest[..<newline], number: number, key: key)
+      guard last.map({ $0 < head.size }) ?? true else {
+        throw bad("its size is not above that of the line before", line: number)
       }
-      heads.append(head)
+      last = head.size
+      rest = rest[(newline + 1)...]
+      guard try visitor(head) else { return }
     }
-    return heads
   }
 
   static func bad(_ reason: String, line: Int) -> LedgerError {
@@ -75,35 +116,46 @@ extension LedgerView {
   /// A line cannot be forged, but one can be left out: whoever depends on a certain head keeps its
   /// note.
   package func history() throws(LedgerError) -> [PublishedHead] {
+    var heads: [PublishedHead] = []
+    try visitHistory { head throws(LedgerError) in
+      heads.append(head)
+      return true
+    }
+    return heads
+  }
+
+  /// The same one by one, until `visitor` has enough.
+  func visitHistory(
+    _ visitor: (PublishedHead) throws(LedgerError) -> Bool
+  ) throws(LedgerError) {
     let bytes = try source.required(LedgerPath.history, limit: LedgerPath.historyByteLimit)
     // The newest line may be in the middle of being written.
-    let whole = bytes.lastIndex(of: 10).map { Array(bytes[...$0]) } ?? []
-    return try PublishedHead.parse(whole, key: verifierKey).filter { $0.size <= head.size }
+    let whole = bytes.lastIndex(of: 10).map { bytes[...$0] } ?? []
+    try PublishedHead.visit(whole, key: verifierKey) { line throws(LedgerError) in
+      line.size <= head.size ? try visitor(line) : false
+    }
   }
 
   /// The first published head that covers an entry, its signature checked and its root recomputed
   /// from the tiles and checked to be a beginning of this view's tree.
   package func firstHead(covering index: LeafIndex) throws(LedgerError) -> SignedTreeHead {
-    guard let line = try history().first(where: { $0.size.contains(index) }) else {
+    var found: PublishedHead?
+    try visitHistory { line throws(LedgerError) in
+      if line.size.contains(index) { found = line }
+      return found == nil
+    }
+    guard let found else {
       throw LedgerError(
         .notPublished, "no published head covers entry \(index)",
         remedy: "wait for the log's next tree head", path: LedgerPath.history)
     }
-    return try check(line, nodes())
+    return try check(found, nodes())
   }
 
   func check(
     _ line: PublishedHead, _ nodes: TileNodeReader<LedgerTiles>
   ) throws(LedgerError) -> SignedTreeHead {
-    let signed: SignedTreeHead
-    do {
-      signed = try line.signedHead(by: verifierKey)
-    } catch {
-      throw LedgerError(
-        .badHistory, "the line for \(line.size) entries does not carry the log's signature",
-        remedy: "fetch it again; the log's owner can restore it", path: LedgerPath.history,
-        cause: error)
-    }
+    let signed = try signed(line)
     guard try root(at: line.size, nodes) == line.root else {
       throw LedgerError(
         .forked, "the log signed, for \(line.size) entries, a root that is not this tree's",
@@ -111,5 +163,17 @@ extension LedgerView {
         path: LedgerPath.history)
     }
     return signed
+  }
+
+  /// The note of a line, its signature checked.
+  func signed(_ line: PublishedHead) throws(LedgerError) -> SignedTreeHead {
+    do {
+      return try line.signedHead(by: verifierKey)
+    } catch {
+      throw LedgerError(
+        .badHistory, "the line for \(line.size) entries does not carry the log's signature",
+        remedy: "fetch it again; the log's owner can restore it", path: LedgerPath.history,
+        cause: error)
+    }
   }
 }

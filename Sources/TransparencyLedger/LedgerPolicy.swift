@@ -42,7 +42,7 @@ package struct LedgerPolicy: Hashable, Sendable {
   package var asksForWitnesses: Bool { quorum != nil }
 
   /// Whether the quorum holds when the witnesses at `positions` have cosigned.
-  func holds(_ positions: Set<Int>) -> Bool {
+  package func holds(_ positions: Set<Int>) -> Bool {
     var groupHolds: [Bool] = []
     func holds(_ member: Member) -> Bool {
       switch member {

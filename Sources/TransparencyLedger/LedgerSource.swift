@@ -1,3 +1,6 @@
+package import Cryptography
+import ProofPrimitives
+
 /// Where a ledger's public files come from. Nothing it gives is trusted: all of it is checked
 /// against a signed tree head.
 package protocol LedgerSource: Sendable {
@@ -24,6 +27,7 @@ enum LedgerPath {
   static let treeHead = "checkpoint"
   static let verifierKey = "vkey"
   static let history = "history"
+  static let indexKey = "index-key"
   /// A million published heads.
   static let historyByteLimit = 1 << 28
 }
@@ -38,6 +42,19 @@ extension LedgerSource {
         path: LedgerPath.verifierKey)
     }
     return try NoteVerifierKey(text: text)
+  }
+
+  /// The ledger's own word for the key of its index roots: hexadecimal digits and a newline.
+  package func statedIndexKey() throws(LedgerError) -> VerifyingKey {
+    let bytes = try required(LedgerPath.indexKey, limit: 4096)
+    guard bytes.last == 10, let text = String(validating: bytes.dropLast(), as: UTF8.self),
+      let raw = Digest(hex: text), let key = VerifyingKey(rawBytes: raw.bytes)
+    else {
+      throw LedgerError(
+        .badKey, "the file is not one line of 64 hexadecimal digits",
+        remedy: "get the key from the log's owner", path: LedgerPath.indexKey)
+    }
+    return key
   }
 
   func required(_ path: String, limit: Int) throws(LedgerError) -> [UInt8] {

@@ -7,6 +7,9 @@ package enum LedgerStatement: Hashable, Sendable {
   case challenge(ChallengeStatement)
   case commitment(CommitmentStatement)
   case hidden(HiddenStatement)
+  case indexRoot(IndexRootStatement)
+  case logBegin(LogBeginStatement)
+  case logEnd(LogEndStatement)
   case proof(ProofStatement)
   case proofPart(ProofPartStatement)
   case verdict(VerdictStatement)
@@ -41,6 +44,9 @@ package enum LedgerStatement: Hashable, Sendable {
     case ChallengeStatement.predicateType: return (.challenge(try .init(fields)), key)
     case CommitmentStatement.predicateType: return (.commitment(try .init(fields)), key)
     case HiddenStatement.predicateType: return (.hidden(try .init(fields)), key)
+    case IndexRootStatement.predicateType: return (.indexRoot(try .init(fields)), key)
+    case LogBeginStatement.predicateType: return (.logBegin(try .init(fields)), key)
+    case LogEndStatement.predicateType: return (.logEnd(try .init(fields)), key)
     case ProofStatement.predicateType: return (.proof(try .init(fields)), key)
     case ProofPartStatement.predicateType: return (.proofPart(try .init(fields)), key)
     case VerdictStatement.predicateType: return (.verdict(try .init(fields)), key)
@@ -59,6 +65,9 @@ package enum LedgerStatement: Hashable, Sendable {
     case .challenge(let statement): statement.encoded
     case .commitment(let statement): statement.encoded
     case .hidden(let statement): statement.encoded
+    case .indexRoot(let statement): statement.encoded
+    case .logBegin(let statement): statement.encoded
+    case .logEnd(let statement): statement.encoded
     case .proof(let statement): statement.encoded
     case .proofPart(let statement): statement.encoded
     case .verdict(let statement): statement.encoded
@@ -74,6 +83,9 @@ package enum LedgerStatement: Hashable, Sendable {
     case .challenge: "challenge"
     case .commitment: "commitment"
     case .hidden: "hidden"
+    case .indexRoot: "index-root"
+    case .logBegin: "log-begin"
+    case .logEnd: "log-end"
     case .proof: "proof"
     case .proofPart: "proof-part"
     case .verdict: "verdict"
@@ -90,6 +102,9 @@ package enum LedgerStatement: Hashable, Sendable {
     case .anchor(let statement): statement.logOrigin
     case .challenge(let statement): statement.logOrigin
     case .hidden(let statement): statement.logOrigin
+    case .indexRoot(let statement): statement.logOrigin
+    case .logBegin(let statement): statement.logOrigin
+    case .logEnd(let statement): statement.logOrigin
     case .proofPart(let statement): statement.logOrigin
     case .verdict(let statement): statement.logOrigin
     case .withdrawal(let statement): statement.logOrigin

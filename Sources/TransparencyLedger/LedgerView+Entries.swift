@@ -11,13 +11,19 @@ package struct LocatedEntry: Sendable {
 extension LedgerView {
   /// The entries of `range`, each checked to stand under the head at its index.
   package func entries(_ range: Range<UInt64>) throws(LedgerError) -> [LocatedEntry] {
+    try entries(range, nodes())
+  }
+
+  /// The same, with a reader that serves other proofs too.
+  func entries(
+    _ range: Range<UInt64>, _ nodes: TileNodeReader<LedgerTiles>
+  ) throws(LedgerError) -> [LocatedEntry] {
     guard range.upperBound <= head.size.value else {
       throw LedgerError(
         .beyondHead, "entries up to \(range.upperBound) are asked for, the head has \(head.size)",
         remedy: "fetch a newer tree head")
     }
     guard !range.isEmpty else { return [] }
-    let nodes = nodes()
     let hasher = TreeHasher()
     var found: [LocatedEntry] = []
     for bundle in range.lowerBound >> 8...(range.upperBound - 1) >> 8 {
@@ -37,8 +43,14 @@ extension LedgerView {
   }
 
   package func entry(_ index: LeafIndex) throws(LedgerError) -> LocatedEntry {
+    try entry(index, nodes())
+  }
+
+  func entry(
+    _ index: LeafIndex, _ nodes: TileNodeReader<LedgerTiles>
+  ) throws(LedgerError) -> LocatedEntry {
     let range = index.value..<(index.value < UInt64.max ? index.value + 1 : index.value)
-    guard let entry = try entries(range).first else {
+    guard let entry = try entries(range, nodes).first else {
       throw LedgerError(.beyondHead, "there is no entry \(index)", remedy: "check the number")
     }
     return entry

@@ -1,25 +1,39 @@
 import MerkleTrees
 import ProofPrimitives
 
-extension LedgerView {
-  /// Checks the partial tiles and bundles of every head that was published before this one.
-  ///
-  /// No proof against today's head reads them; a client that holds an older head does. A file that a log
-  /// dropped because its full one exists is not missed.
-  func auditSuperseded(
-    _ history: [PublishedHead], _ tree: StoredTree
-  ) throws(LedgerError) {
-    let current = Set(TileCoordinate.all(in: head.size))
-    var seen = Set<TileCoordinate>()
-    for line in history where line.size < head.size {
-      for tile in TileCoordinate.all(in: line.size)
-      where !tile.isFull && !current.contains(tile) && seen.insert(tile).inserted {
-        try auditPartial(tile, tree)
-      }
-    }
+/// Checks the partial tiles and bundles of every head that was published before this one.
+///
+/// No proof against today's head reads them; a client that holds an older head does. A file that a log
+/// dropped because its full one exists is not missed.
+struct SupersededTiles {
+  private let view: LedgerView
+  private let tree: StoredTree
+  /// The partial tile that was checked last on each level: the next head may have the same.
+  private var last = [TileCoordinate?](repeating: nil, count: TileCoordinate.levelLimit)
+
+  init(_ view: LedgerView, _ tree: StoredTree) {
+    self.view = view
+    self.tree = tree
   }
 
-  private func auditPartial(
+  /// Sizes come rising. Each has at most one partial tile a level.
+  mutating func audit(_ size: TreeSize) throws(LedgerError) {
+    guard size < view.head.size else { return }
+    for level in last.indices {
+      let hashCount = size.value >> UInt64(level * TileCoordinate.height)
+      guard hashCount & 255 != 0,
+        let tile = TileCoordinate(level: level, index: hashCount >> 8, in: size),
+        tile != last[level],
+        tile != TileCoordinate(level: level, index: tile.index, in: view.head.size)
+      else { continue }
+      last[level] = tile
+      try view.auditPartial(tile, tree)
+    }
+  }
+}
+
+extension LedgerView {
+  func auditPartial(
     _ tile: TileCoordinate, _ tree: StoredTree
   ) throws(LedgerError) {
     let first = tile.index << 8

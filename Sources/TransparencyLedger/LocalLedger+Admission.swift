@@ -1,6 +1,4 @@
 import Cryptography
-import Foundation
-import GRDB
 import MerkleTrees
 import ProofPrimitives
 
@@ -10,13 +8,14 @@ extension LocalLedger {
   /// Entries may name earlier ones of the same batch that are taken. One that the log holds already is taken
   /// whatever the rules say: its first receipt is due.
   package func refusals(of entries: [PreparedEntry]) throws(LedgerError) -> [LedgerError?] {
-    var view = LogAdmissionView(ledger: self)
+    if life != .open { return try refusalsOfAll(entries) }
+    var view = try LogAdmissionView(ledger: self, entries)
     var refusals: [LedgerError?] = []
     for entry in entries {
       do throws(LedgerError) {
         try Admission.check(entry.parsed, by: admission, in: view)
       } catch {
-        guard try sequence.holds(entry.identity) else {
+        guard try claims.places(of: [entry.identity]).isEmpty == false else {
           refusals.append(error)
           continue
         }
@@ -43,8 +42,21 @@ private struct LogAdmissionView: AdmissionView {
   private var count: UInt64 = 0
 
   var origin: String { ledger.origin }
+  var indexKey: VerifyingKey? { ledger.indexKey.verifyingKey }
+  var size: UInt64 { ledger.head.size.value + count }
 
-  init(ledger: LocalLedger) { self.ledger = ledger }
+  /// Keys among those of the batch that were withdrawn before it: one question for all.
+  init(ledger: LocalLedger, _ entries: [PreparedEntry]) throws(LedgerError) {
+    self.ledger = ledger
+    var asked: [Digest: VerifyingKey] = [:]
+    for case let key? in Set(entries.map(\.parsed.signed?.key)) {
+      guard let raw = Digest(key.rawBytes) else { continue }
+      asked[ClaimKey.of(Claim(.withdrawal, raw))] = key
+    }
+    for key in try ledger.claims.claimed(Set(asked.keys)) {
+      if let key = asked[key] { withdrawn.insert(key) }
+    }
+  }
 
   mutating func add(_ entry: PreparedEntry) {
     let index = LeafIndex(ledger.head.size.value + count)
@@ -57,7 +69,7 @@ private struct LogAdmissionView: AdmissionView {
 
   func statement(leafHash: Digest) throws(LedgerError) -> LocatedStatement? {
     // The index only says where to look: what counts is what stands there under the head.
-    for index in try ledger.sequence.indices(of: Claim(.entry, leafHash))
+    for index in try ledger.claims.indices(of: [ClaimKey.of(Claim(.entry, leafHash))])
     where ledger.head.size.contains(index) {
       let entry = try ledger.signedView().entry(index)
       guard entry.leafHash == leafHash, let signed = LedgerEntry.parse(entry.bytes).signed else {
@@ -68,32 +80,5 @@ private struct LogAdmissionView: AdmissionView {
     return batch[leafHash]
   }
 
-  func isWithdrawn(_ key: VerifyingKey) throws(LedgerError) -> Bool {
-    guard !withdrawn.contains(key), let raw = Digest(key.rawBytes) else { return true }
-    return try !ledger.sequence.indices(of: Claim(.withdrawal, raw)).isEmpty
-  }
-}
-
-extension SequenceDatabase {
-  /// Whether an entry with this identity has a place.
-  func holds(_ identity: Digest) throws(LedgerError) -> Bool {
-    try inDatabase(path) {
-      try queue.read { db in
-        let find = try db.cachedStatement(sql: "SELECT entryIndex FROM entries WHERE identity = ?")
-        return try Int64.fetchOne(find, arguments: [Data(identity.bytes)]) != nil
-      }
-    }
-  }
-
-  /// Places of the entries with this claim, in order.
-  func indices(of claim: Claim) throws(LedgerError) -> [LeafIndex] {
-    try inDatabase(path) {
-      try queue.read { db in
-        let find = try db.cachedStatement(
-          sql: "SELECT entryIndex FROM claims WHERE kind = ? AND digest = ? ORDER BY entryIndex")
-        return try Int64.fetchAll(find, arguments: [claim.kind.rawValue, Data(claim.digest.bytes)])
-          .compactMap { UInt64(exactly: $0).map { LeafIndex($0) } }
-      }
-    }
-  }
+  func isWithdrawn(_ key: VerifyingKey) -> Bool { withdrawn.contains(key) }
 }

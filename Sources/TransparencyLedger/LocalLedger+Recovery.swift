@@ -17,17 +17,28 @@ extension LocalLedger {
     if needsLine { try files.append(LedgerPath.history, try publishedLine()) }
     // Before any new entry: a policy may have been taken back while a head waited.
     try publishWithoutWitnesses()
-    // An index that is behind was lost or restored; the bundles have all that it had.
-    var waiting = try sequence.pending(after: head.size)
-    if try sequence.nextIndex() != head.size.value + UInt64(waiting.count) {
-      try rebuildIndex()
-      // Entries in waiting are given their places again, in the same order.
-      var prepared: [PreparedEntry] = []
-      for entry in waiting { prepared.append(try PreparedEntry(entry)) }
-      waiting = try sequence.sequence(prepared, after: head.size).added
-    }
-    try grow(waiting)
+    // What entries can be found by is behind the head, or lost; the bundles have all of it.
+    if claims.size > head.size.value { try claims.clear() }
+    if claims.size < head.size.value { try readTail(of: try signedView()) }
+    let waiting = try sequences.pending(after: head.size)
+    var prepared: [PreparedEntry] = []
+    for entry in waiting { prepared.append(try PreparedEntry(entry)) }
+    try grow(prepared)
     isUsable = true
+    try finishEnd()
+  }
+
+  /// Takes up the entries that the index does not know, some bundles at a time, each checked under the head.
+  func readTail(of view: LedgerView) throws(LedgerError) {
+    while claims.size < view.head.size.value {
+      let start = claims.size
+      // Four bundles: with the largest entries 64 MiB.
+      let end = min(view.head.size.value, (start | 255) + 1 + 3 * 256)
+      let entries = try view.entries(start..<end)
+      claims.add(try PreparedEntry.all(entries.map(\.bytes)).map { ClaimStore.Item($0) })
+      try claims.index(
+        origin: origin, reading: { index throws(LedgerError) in try view.entry(index) })
+    }
   }
 
   /// The published note, which may lag behind the record by what one crash leaves, never lead.
@@ -70,14 +81,13 @@ extension LocalLedger {
   /// The record says how long `history` was before the published head's line: so a lost, cut or restored
   /// history shows. True when that line is still to be written.
   private func checkHistory() throws(LedgerError) -> Bool {
-    let bytes = try files.read(LedgerPath.history, limit: LedgerPath.historyByteLimit) ?? []
+    let byteCount = try files.byteCount(of: LedgerPath.history) ?? 0
     let expected = try publishedLine()
     let before = record.historyByteCount
-    guard bytes.count >= before else {
+    guard byteCount >= before else {
       throw PublishedHead.bad("it is shorter than when the last head was signed", line: 0)
     }
-    let lines = try PublishedHead.parse(Array(bytes[..<before]), key: verifierKey)
-    if let last = lines.last {
+    if let last = try lastLine(endingAt: before) {
       guard last.size < record.published.size else {
         throw LedgerError(
           .headBehindTree,
@@ -87,7 +97,10 @@ extension LocalLedger {
       }
       _ = try last.signedHead(by: verifierKey)
     }
-    let rest = Array(bytes[before...])
+    // One byte more than the line shows whether anything follows.
+    let end = min(byteCount, before + expected.count + 1)
+    let rest =
+      try files.read(LedgerPath.history, endingAt: end, count: end - before) ?? []
     if rest == expected { return false }
     guard expected.starts(with: rest) else {
       guard rest.starts(with: expected) else {
@@ -101,6 +114,23 @@ extension LocalLedger {
     // A line torn by a crash is cut off and written again.
     if !rest.isEmpty { try files.truncate(LedgerPath.history, to: before) }
     return true
+  }
+
+  /// The line that ends at a byte of `history`; nil at its beginning. Lines before it are for `audit`: opening
+  /// costs the same however many there are.
+  private func lastLine(endingAt end: Int) throws(LedgerError) -> PublishedHead? {
+    guard end > 0 else { return nil }
+    let bytes =
+      try files.read(
+        LedgerPath.history, endingAt: end, count: PublishedHead.lineByteLimit + 1) ?? []
+    guard bytes.last == 10 else {
+      throw PublishedHead.bad("a line does not end where the record says", line: 0)
+    }
+    let start = bytes.dropLast().lastIndex(of: 10).map { $0 + 1 } ?? 0
+    guard start > 0 || bytes.count == end else {
+      throw PublishedHead.bad("its last line is too long", line: 0)
+    }
+    return try PublishedHead.parse(Array(bytes[start...]), key: verifierKey).first
   }
 
   /// The tiles must give the recorded root, whatever else is there.

@@ -6,12 +6,47 @@ package import ProofPrimitives
 /// What the log answers for one entry.
 package struct LedgerReceipt: Sendable {
   package let index: LeafIndex
-  /// Of the entry as it stands in the log. Where that is the same statement with another signature,
-  /// it is not the hash of what was submitted.
-  package let leafHash: Digest
-  package let proof: LogProof
   /// The entry was in the log before; the receipt is of its first place.
   package let wasKnown: Bool
+  private let source: Source
+
+  private enum Source: Sendable {
+    case made(leafHash: Digest, LogProof)
+    /// The tree that the entry is a new leaf of, and its signed head.
+    case tree(GrownTree, SignedNote)
+  }
+
+  init(index: LeafIndex, leafHash: Digest, wasKnown: Bool, proof: LogProof) {
+    self.index = index
+    self.wasKnown = wasKnown
+    source = .made(leafHash: leafHash, proof)
+  }
+
+  init(index: LeafIndex, wasKnown: Bool, tree: GrownTree, note: SignedNote) {
+    self.index = index
+    self.wasKnown = wasKnown
+    source = .tree(tree, note)
+  }
+
+  /// Of the entry as it stands in the log. Where that is the same statement with another signature,
+  /// it is not the hash of what was submitted.
+  package var leafHash: Digest {
+    switch source {
+    case .made(let leafHash, _): leafHash
+    case .tree(let tree, _): tree.node(at: NodePosition(level: 0, index: index.value))
+    }
+  }
+
+  /// Made when asked for, by whoever asks: the writer goes on meanwhile.
+  package var proof: LogProof {
+    switch source {
+    case .made(_, let proof): proof
+    case .tree(let tree, let note):
+      LogProof(
+        index: index,
+        proof: tree.inclusionProof(newLeaf: index) ?? InclusionProof(hashes: []), note: note)
+    }
+  }
 }
 
 /// A log in a folder, with one writer (`spec/ledger.md` §6).
@@ -24,6 +59,8 @@ package final class LocalLedger {
   /// Where tests make an append stop; each name stands after its step took effect.
   package enum AppendStep: String, CaseIterable, Sendable {
     case sequenced, stored, rechecked, headSwapped
+    /// Only where a log is ended.
+    case endStored
     /// These two only where a policy asks for witnesses.
     case cosigned, cosignaturesStored
     case treeHeadPublished, historyWritten
@@ -40,12 +77,24 @@ package final class LocalLedger {
 
   let files: DurableFiles
   let signer: NoteSigner
+  /// Signs index roots and nothing else.
+  package let indexKey: SigningKey
   private let secrets: DurableFiles
   let heads: HeadDatabase
-  let sequence: SequenceDatabase
+  let sequences: SequenceDatabase
+  /// What entries can be found by; for readers too, beside the writer.
+  package let claims: ClaimStore
+  /// Somebody else calls `ClaimStore.index`, beside the writer.
+  package var indexesElsewhere = false
+  /// Entries that may wait to be indexed: opening the log reads them again, a tenth of a millisecond each.
+  package static let tailLimit = 8192
+  /// The last head that was signed here: signing gives the same bytes again.
+  private var lastSigned: SignedTreeHead?
   private let lock: HeldLock
   var record: HeadDatabase.Record
   var growth: TreeGrowth?
+  /// What the log may take.
+  var life: HeadDatabase.Life
   /// False after anything failed half-way: what is in memory may no longer be what is on disk.
   var isUsable = true
 
@@ -98,11 +147,15 @@ package final class LocalLedger {
   }
 
   /// Opens a log and finishes what a crash left unfinished.
-  package static func open(at directory: String) throws(LedgerError) -> LocalLedger {
-    try LocalLedger(directory: directory)
+  ///
+  /// - Parameter claims: The store of this log that the process has open, where it has.
+  package static func open(
+    at directory: String, claims: ClaimStore? = nil
+  ) throws(LedgerError) -> LocalLedger {
+    try LocalLedger(directory: directory, claims: claims)
   }
 
-  private init(directory: String) throws(LedgerError) {
+  private init(directory: String, claims known: ClaimStore? = nil) throws(LedgerError) {
     self.directory = directory
     files = DurableFiles(root: directory)
     secrets = DurableFiles(root: LocalLedger.privateDirectory(of: directory))
@@ -117,6 +170,7 @@ package final class LocalLedger {
     lock = try secrets.lock("lock")
     heads = try HeadDatabase(openingAt: secrets.place("head.sqlite"))
     record = try heads.record()
+    life = try heads.life()
     do {
       signer = try NoteSigner(name: record.head.origin, key: try SigningKey(pem: pem))
     } catch let error as CryptographyError {
@@ -128,17 +182,43 @@ package final class LocalLedger {
       throw LedgerError(.badKey, "the key is not readable", remedy: "restore it", cause: error)
     }
     verifierKey = signer.verifierKey
-    for name in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
-      // SQLite would follow a link; a look first is enough in a folder that only its owner changes.
-      _ = try secrets.isRegularOrMissing(name)
+    for name in ["index.sqlite", "claims.sqlite"] {
+      for suffix in ["", "-wal", "-shm"] {
+        // SQLite would follow a link; a look first is enough in a folder that only its owner changes.
+        _ = try secrets.isRegularOrMissing(name + suffix)
+      }
     }
-    sequence = try SequenceDatabase(path: secrets.place("index.sqlite"))
+    indexKey = try LocalLedger.indexKey(in: secrets)
+    sequences = try SequenceDatabase(path: secrets.place("index.sqlite"))
+    claims = if let known { known } else { try ClaimStore(path: secrets.place("claims.sqlite")) }
     if let text = try secrets.read(LocalLedger.policyFile, limit: LedgerPolicy.byteLimit) {
       let policy = try LedgerPolicy(parsing: text)
       try policy.checkLists(verifierKey)
       self.policy = policy
     }
     try recover()
+    let stated = Array("\(Hex.encode(indexKey.verifyingKey.rawBytes))\n".utf8)
+    if try files.read(LedgerPath.indexKey, limit: 4096) != stated {
+      try files.replace(LedgerPath.indexKey, with: stated)
+    }
+  }
+
+  /// The key of index roots; made where there is none. A log that lost it goes on with another, which
+  /// whoever pinned the old one notices.
+  private static func indexKey(in secrets: DurableFiles) throws(LedgerError) -> SigningKey {
+    do {
+      if let pem = try secrets.read("index.pem", limit: 65_536) { return try SigningKey(pem: pem) }
+      let key = try SigningKey.generate()
+      try secrets.replace("index.pem", with: Array(key.pem.utf8), mode: 0o600)
+      return key
+    } catch let error as LedgerError {
+      throw error
+    } catch {
+      throw LedgerError(
+        .badKey, "the key of index roots is not readable",
+        remedy: "restore it, or move it away: then a new one is made",
+        path: secrets.place("index.pem"), cause: error)
+    }
   }
 
   private static let policyFile = "ledger-policy"
@@ -175,19 +255,27 @@ package final class LocalLedger {
 
   /// Makes the index again from the bundles.
   package func rebuildIndex() throws(LedgerError) {
-    try sequence.rebuild(from: try signedView().allEntries())
+    try claims.clear()
+    try readTail(of: try signedView())
   }
 
   /// Signs the head that stands in `head.sqlite`.
-  func signedHead() throws(LedgerError) -> SignedTreeHead {
-    try SignedTreeHead(signing: try checkedRecord().head, by: signer)
-  }
+  func signedHead() throws(LedgerError) -> SignedTreeHead { try signed(try checkedRecord().head) }
 
   /// The published head with its cosignatures, the same bytes each time.
   func publishedHead() throws(LedgerError) -> SignedTreeHead {
     let stored = try checkedRecord()
-    let own = try SignedTreeHead(signing: stored.published, by: signer)
+    let own = try signed(stored.published)
+    guard !stored.cosignatures.isEmpty else { return own }
     return try SignedTreeHead(parsing: own.note.encoded + stored.cosignatures, by: verifierKey)
+  }
+
+  /// The note of a head that the record allows.
+  func signed(_ head: TreeHead) throws(LedgerError) -> SignedTreeHead {
+    if let lastSigned, lastSigned.head == head { return lastSigned }
+    let signed = try SignedTreeHead(signing: head, by: signer)
+    lastSigned = signed
+    return signed
   }
 
   /// Nothing is signed but what stands in `head.sqlite`.

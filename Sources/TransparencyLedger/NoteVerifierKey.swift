@@ -106,6 +106,14 @@ package struct NoteSigner: Sendable {
     self.key = key
   }
 
+  /// An entry in which the log itself speaks (`spec/statements.md` §10b).
+  ///
+  /// DSSE's signed bytes begin with `DSSEv1 ` and a note's text with the log's name, which has no space:
+  /// neither signature is ever the other's.
+  func entry(_ statement: [UInt8]) throws(LedgerError) -> [UInt8] {
+    try LedgerEntry.signed(statement, by: key)
+  }
+
   /// Signing is deterministic: the same text always gets the same line.
   func sign(_ text: [UInt8]) throws(LedgerError) -> NoteSignature {
     do {

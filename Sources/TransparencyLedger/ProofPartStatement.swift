@@ -1,8 +1,7 @@
-internal import Cryptography
 package import ProofPrimitives
 
 /// Tensor digests that found no room in a proof's own statement (`spec/statements.md` §7).
-package struct ProofPartStatement: Hashable, Sendable {
+package struct ProofPartStatement: OpenableStatement, Hashable, Sendable {
   package static let predicateType = "https://pol.dev/proof-part/v1"
   /// 46 KiB of envelope, below an entry's limit with room for the texts.
   package static let tensorLimit = 512
@@ -25,13 +24,6 @@ package struct ProofPartStatement: Hashable, Sendable {
     self.proof = proof
     self.proverKey = proverKey
     self.tensors = tensors
-  }
-
-  /// What a hidden entry fixes of this statement: all but the opening, which names that entry.
-  package var unopenedDigest: Digest {
-    var copy = self
-    copy.opening = nil
-    return SHA256.hash(.statement, copy.encoded)
   }
 
   package var encoded: [UInt8] {

@@ -1,11 +1,10 @@
-internal import Cryptography
 package import ProofPrimitives
 
 /// What a prover logs once an archive is sealed (`spec/statements.md` §6).
 ///
 /// It names many parts of the proof, because a copier re-encrypts and re-signs: a digest of the whole
 /// would never match again.
-package struct ProofStatement: Hashable, Sendable {
+package struct ProofStatement: OpenableStatement, Hashable, Sendable {
   package static let predicateType = "https://pol.dev/proof/v1"
   package static let checkpointLimit = 64
   package static let sketchLimit = 64
@@ -75,13 +74,6 @@ package struct ProofStatement: Hashable, Sendable {
     self.steps = steps
     self.tensors = tensors
     self.opening = opening
-  }
-
-  /// What a hidden entry fixes of this statement: all but the opening, which names that entry.
-  package var unopenedDigest: Digest {
-    var copy = self
-    copy.opening = nil
-    return SHA256.hash(.statement, copy.encoded)
   }
 
   package var encoded: [UInt8] {

@@ -26,17 +26,20 @@ package struct SignedNote: Hashable, Sendable {
   /// Ends in a newline, which is signed too.
   package let text: [UInt8]
   package let signatures: [NoteSignature]
+  /// The exact bytes: what was parsed, or what readers will parse. Made once: a note goes into the receipt of
+  /// each entry of a batch.
+  package let encoded: [UInt8]
 
   init(text: [UInt8], signatures: [NoteSignature]) {
     self.text = text
     self.signatures = signatures
+    encoded = text + [10] + signatures.flatMap { Array($0.line.utf8) }
   }
 
   /// Signs `text`, which the caller has made: it ends in a newline and holds no other control
   /// character.
   package init(signing text: [UInt8], by signer: NoteSigner) throws(LedgerError) {
-    self.text = text
-    signatures = [try signer.sign(text)]
+    self.init(text: text, signatures: [try signer.sign(text)])
   }
 
   package init(parsing bytes: [UInt8]) throws(LedgerError) {
@@ -55,7 +58,7 @@ package struct SignedNote: Hashable, Sendable {
     guard
       let newline = bytes.indices.dropLast().last(where: { bytes[$0] == 10 && bytes[$0 + 1] == 10 })
     else { throw bad("no empty line separates text and signatures") }
-    text = Array(bytes[...newline])
+    let text = Array(bytes[...newline])
     let lines = bytes[(newline + 2)...].split(separator: 10, omittingEmptySubsequences: false)
       .dropLast()
     guard !lines.isEmpty else { throw bad("no signature stands under it") }
@@ -69,12 +72,7 @@ package struct SignedNote: Hashable, Sendable {
       }
       found.append(signature)
     }
-    signatures = found
-  }
-
-  /// The exact bytes: what was parsed, or what readers will parse.
-  package var encoded: [UInt8] {
-    text + [10] + signatures.flatMap { Array($0.line.utf8) }
+    self.init(text: text, signatures: found)
   }
 
   /// The signatures by `keys`, at least one and all of them valid.

@@ -34,6 +34,22 @@ package struct StatementOpening: Hashable, Sendable {
   }
 }
 
+/// A statement that a hidden entry may fix before anybody can read it (`spec/statements.md` §3).
+package protocol OpenableStatement {
+  static var predicateType: String { get }
+  var opening: StatementOpening? { get set }
+  var encoded: [UInt8] { get }
+}
+
+extension OpenableStatement {
+  /// What a hidden entry fixes of this statement: all but the opening, which names that entry.
+  package var unopenedDigest: Digest {
+    var copy = self
+    copy.opening = nil
+    return SHA256.hash(.statement, copy.encoded)
+  }
+}
+
 /// The hiding commitment of a statement: SHA-256(tag || key || log origin || kind || salt || digest).
 ///
 /// It binds its maker's key: a copy under another key opens to nothing. Whoever does not know the salt
@@ -55,11 +71,17 @@ package enum HidingDigest {
 extension LedgerStatement {
   /// The opening that a statement carries, with its kind and what the hidden entry must have fixed.
   package var opened: (opening: StatementOpening, kind: String, digest: Digest)? {
+    openable.flatMap { statement in
+      statement.opening.map {
+        ($0, type(of: statement).predicateType, statement.unopenedDigest)
+      }
+    }
+  }
+
+  private var openable: (any OpenableStatement)? {
     switch self {
-    case .proof(let statement):
-      statement.opening.map { ($0, ProofStatement.predicateType, statement.unopenedDigest) }
-    case .proofPart(let statement):
-      statement.opening.map { ($0, ProofPartStatement.predicateType, statement.unopenedDigest) }
+    case .proof(let statement): statement
+    case .proofPart(let statement): statement
     default: nil
     }
   }

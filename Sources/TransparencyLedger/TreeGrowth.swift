@@ -3,7 +3,7 @@ import ProofPrimitives
 
 /// The right edge of a stored tree: what is needed to add entries and to write the files that change.
 struct TreeGrowth {
-  /// A file to be written, and the tile it is or belongs to.
+  /// A file to be written.
   struct File {
     let path: String
     let bytes: [UInt8]
@@ -14,7 +14,6 @@ struct TreeGrowth {
   private var tail: [[UInt8]]
   /// Hashes of the last tile of each level while it is partial.
   private var edge: [[Digest]]
-  private let hasher = TreeHasher()
 
   /// Reads the edge of a stored tree and checks it against the view's head.
   init(reading view: LedgerView) throws(LedgerError) {
@@ -44,53 +43,45 @@ struct TreeGrowth {
 
   /// Adds entries and gives the files that this makes or changes: full tiles and bundles, and the
   /// partial ones of the new size, bundles first.
-  mutating func append(_ entries: [[UInt8]]) -> [File] {
-    let oldSize = frontier.size
-    var bundles: [File] = []
-    var tiles: [File] = []
-    for entry in entries {
-      let leafHash = hasher.leaf(entry)
-      let index = frontier.size.value
-      frontier.append(leafHash: leafHash)
-      tail.append(entry)
-      if tail.count == TileCoordinate.fullWidth {
-        if let tile = TileCoordinate(level: 0, index: index >> 8, width: tail.count) {
-          bundles.append(File(path: tile.bundlePath, bytes: EntryBundle.encode(tail)))
-        }
-        tail = []
+  ///
+  /// - Returns: The files, and the new tree as far as it is new: receipts are made from it.
+  mutating func append(_ entries: [PreparedEntry]) -> (files: [File], tree: GrownTree) {
+    let tree = GrownTree(frontier, adding: entries.map(\.leafHash))
+    var files: [File] = []
+    let firstBundle = tree.oldSize.value >> 8
+    let bundled = tail + entries.map(\.bytes)
+    for (position, entries) in TreeGrowth.groups(bundled).enumerated() {
+      if let tile = TileCoordinate(level: 0, index: firstBundle + UInt64(position), in: tree.size) {
+        files.append(File(path: tile.bundlePath, bytes: EntryBundle.encode(Array(entries))))
       }
-      push(leafHash, level: 0, index: index, &tiles)
     }
-    let size = frontier.size
-    if !tail.isEmpty, let tile = TileCoordinate(level: 0, index: size.value >> 8, in: size) {
-      bundles.append(File(path: tile.bundlePath, bytes: EntryBundle.encode(tail)))
+    tail = Array(bundled.suffix(bundled.count & 255))
+    for level in 0..<TileCoordinate.levelLimit {
+      let added = tree.newNodes(level: level * TileCoordinate.height)
+      guard !added.isEmpty else { break }
+      let firstTile = tree.oldSize.value >> UInt64(TileCoordinate.height * (level + 1))
+      let hashes = edge[level] + added
+      for (position, hashes) in TreeGrowth.groups(hashes).enumerated() {
+        if let tile = TileCoordinate(
+          level: level, index: firstTile + UInt64(position), in: tree.size)
+        {
+          files.append(TreeGrowth.file(tile, hashes))
+        }
+      }
+      edge[level] = Array(hashes.suffix(hashes.count & 255))
     }
-    for level in 0..<TileCoordinate.levelLimit where !edge[level].isEmpty {
-      let shift = UInt64(TileCoordinate.height * level)
-      guard size.value >> shift != oldSize.value >> shift,
-        let tile = TileCoordinate(level: level, index: size.value >> (shift + 8), in: size)
-      else { continue }
-      tiles.append(TreeGrowth.file(tile, edge[level]))
-    }
-    return bundles + tiles
+    frontier = MerkleFrontier(tree)
+    return (files, tree)
   }
 
-  /// Puts a hash on a level; a tile that it fills is written and hashed into the level above.
-  private mutating func push(
-    _ hash: Digest, level: Int, index: UInt64, _ tiles: inout [File]
-  ) {
-    guard level < TileCoordinate.levelLimit else { return }
-    edge[level].append(hash)
-    guard edge[level].count == TileCoordinate.fullWidth,
-      let tile = TileCoordinate(level: level, index: index >> 8, width: edge[level].count)
-    else { return }
-    tiles.append(TreeGrowth.file(tile, edge[level]))
-    let above = StoredTree(leafHashes: edge[level]).root
-    edge[level] = []
-    push(above, level: level + 1, index: index >> 8, &tiles)
+  /// What fills tiles one after the other, the last one maybe not whole.
+  private static func groups<Element>(_ all: [Element]) -> [ArraySlice<Element>] {
+    stride(from: 0, to: all.count, by: TileCoordinate.fullWidth).map {
+      all[$0..<min($0 + TileCoordinate.fullWidth, all.count)]
+    }
   }
 
-  private static func file(_ tile: TileCoordinate, _ hashes: [Digest]) -> File {
+  private static func file(_ tile: TileCoordinate, _ hashes: ArraySlice<Digest>) -> File {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(hashes.count * Digest.byteCount)
     for hash in hashes { hash.append(to: &bytes) }

@@ -9,9 +9,11 @@ import ProofPrimitives
 /// Several tasks, and several processes on one folder, may use it at once. Calls block on the disk.
 package struct Witness: Sendable {
   private let cosigner: Cosigner
-  private let state: WitnessState
+  let state: WitnessState
   /// The keys trusted for each origin.
   private let logs: [[UInt8]: [NoteVerifierKey]]
+  /// Their origins, by SHA-256 in lower-case hexadecimal.
+  private let origins: [String: [UInt8]]
   private let clock: @Sendable () -> UInt64
 
   package var verifierKey: NoteVerifierKey { cosigner.verifierKey }
@@ -23,6 +25,7 @@ package struct Witness: Sendable {
     self.cosigner = cosigner
     self.state = state
     self.logs = Dictionary(grouping: logs.filter { $0.role == .log }) { Array($0.name.utf8) }
+    origins = Dictionary(uniqueKeysWithValues: self.logs.keys.map { (SHA256.hash($0).hex, $0) })
     self.clock = clock
   }
 
@@ -59,9 +62,7 @@ package struct Witness: Sendable {
   /// The last cosigned note of the origin whose SHA-256 is `originHash` in lower-case hexadecimal; nil when
   /// there is none.
   package func latestHead(originHash: String) throws(LedgerError) -> [UInt8]? {
-    guard let digest = Digest(hex: originHash),
-      let origin = logs.keys.first(where: { SHA256.hash($0) == digest })
-    else { return nil }
+    guard let origin = origins[originHash] else { return nil }
     return try state.record(origin)?.note
   }
 

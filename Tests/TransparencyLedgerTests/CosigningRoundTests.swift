@@ -108,6 +108,30 @@ import Testing
     #expect(round.note.signatures.count == 2)
   }
 
+  @Test("rounds that went on beside each other are joined, of one head only") func joining() throws
+  {
+    let scratch = try ScratchFolder()
+    let ledger = try newLedger(scratch)
+    let others = try TestWitnesses(scratch)
+    _ = try ledger.append(opaqueEntries(0..<5))
+    var round = CosigningRound(try ledger.signedView(), policy: others.policy)
+    func asked(_ position: Int) throws -> CosigningRound {
+      var copy = CosigningRound(try ledger.signedView(), policy: others.policy)
+      _ = try copy.ask(position, lastSize: .zero) { body throws(LedgerError) in
+        others.witnesses[position].answer(addCheckpoint: body)
+      }
+      return copy
+    }
+    round.join(try asked(2))
+    round.join(try asked(0))
+    #expect(round.quorumHolds)
+    #expect(try others.policy.evaluate(round.note).cosigned.map(\.witness) == [0, 2])
+    _ = try ledger.append(opaqueEntries(5..<6))
+    var next = CosigningRound(try ledger.signedView(), policy: others.policy)
+    next.join(round)
+    #expect(!next.quorumHolds && next.note == next.view.signedHead.note)
+  }
+
   @Test("a witness that names another size each time is given up") func endless() throws {
     let scratch = try ScratchFolder()
     let ledger = try newLedger(scratch)

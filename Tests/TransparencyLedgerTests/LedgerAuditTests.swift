@@ -1,4 +1,5 @@
 import Foundation
+import ProofPrimitives
 import Testing
 
 @testable import TransparencyLedger
@@ -9,15 +10,19 @@ import Testing
     let scratch = try ScratchFolder()
     let ledger = try newLedger(scratch)
     _ = try ledger.append(opaqueEntries(0..<3))
-    _ = try ledger.append(opaqueEntries(3..<5))
+    _ = try ledger.append(opaqueEntries(3..<4))
+    // Of no entries: what stands in the log says which key its index roots are by.
+    let root = IndexRootStatement(
+      logOrigin: testOrigin, mapRoot: .zero, proverKey: try keyDigest(ledger.indexKey), treeSize: 0)
+    _ = try ledger.append([LedgerEntry.signed(root.encoded, by: ledger.indexKey)])
     let names = try FileManager.default.subpathsOfDirectory(atPath: scratch.ledger).filter {
       var isFolder: ObjCBool = false
       _ = FileManager.default.fileExists(
         atPath: "\(scratch.ledger)/\($0)", isDirectory: &isFolder)
       return !isFolder.boolValue
     }
-    // Heads of 3 and 5 entries: a tile and a bundle for each, the head, the history, the key.
-    #expect(names.count >= 7)
+    // Heads of 3, 4 and 5 entries: a tile and a bundle for each, the head, the history, the keys.
+    #expect(names.count >= 10)
     let key = ledger.verifierKey
     func outcome() -> String {
       code {

@@ -1,3 +1,4 @@
+import Cryptography
 import Foundation
 import GRDB
 import MerkleTrees
@@ -65,15 +66,15 @@ import Testing
   {
     let scratch = try ScratchFolder()
     let view = try ledger(scratch).view()
-    let path = scratch.secrets + "/index.sqlite"
+    let path = scratch.secrets + "/claims.sqlite"
     let queue = try DatabaseQueue(path: path)
     try queue.write { db in
       try db.execute(
-        sql: "UPDATE claims SET entryIndex = 0 WHERE kind = 'model' AND digest = ?",
-        arguments: [Data(testDigest(2).bytes)])
+        sql: "UPDATE claims SET entryIndex = 0 WHERE key = ?",
+        arguments: [Data(ClaimKey.of(Claim(.model, testDigest(2))).bytes)])
       try db.execute(
-        sql: "DELETE FROM claims WHERE kind = 'model' AND digest = ? AND entryIndex = 1",
-        arguments: [Data(testDigest(1).bytes)])
+        sql: "DELETE FROM claims WHERE key = ? AND entryIndex = 1",
+        arguments: [Data(ClaimKey.of(Claim(.model, testDigest(1))).bytes)])
     }
     let index = try ClaimIndex(directory: scratch.ledger)
     #expect(
@@ -92,20 +93,116 @@ import Testing
     let scratch = try ScratchFolder()
     let ledger = try ledger(scratch)
     func rows() throws -> [String] {
-      try DatabaseQueue(path: scratch.secrets + "/index.sqlite").read { db in
+      try DatabaseQueue(path: scratch.secrets + "/claims.sqlite").read { db in
         try String.fetchAll(
           db,
           sql: """
-            SELECT kind || ' ' || lower(hex(digest)) || ' ' || entryIndex FROM claims
-            UNION ALL SELECT entryIndex || ' ' || hex(identity) || hex(leafHash) FROM entries
-            ORDER BY 1
+            SELECT lower(hex(key)) || ' ' || entryIndex || ' ' || coalesce(committedIndex, '-')
+            FROM claims UNION ALL SELECT entryIndex || ' ' || hex(identity) FROM identities
+            UNION ALL SELECT 'mark ' || size FROM mark ORDER BY 1
             """)
       }
     }
     let grown = try rows()
     try ledger.rebuildIndex()
     #expect(try rows() == grown)
-    #expect(grown.contains { $0.hasPrefix("model \(testDigest(1).hex) ") })
+    let key = ClaimKey.of(Claim(.model, testDigest(1)))
+    #expect(grown.contains("\(key.hex) 1 -") && grown.contains("mark 5"))
+  }
+}
+
+@Suite("The index behind the head (ledger.md §6)") struct ClaimStoreTests {
+  @Test("entries that no table holds yet are found, by the writer and by another process")
+  func tail() throws {
+    let scratch = try ScratchFolder()
+    let log = try newLedger(scratch)
+    log.indexesElsewhere = true
+    let owner = try testKey(2)
+    let entries = try (1...3).map {
+      try LedgerEntry.signed(proofStatement(model: $0, key: owner).encoded, by: owner)
+    }
+    _ = try log.append(entries)
+    #expect(log.claims.tailCount == 3 && log.claims.tableSize == 0)
+    let view = try log.view()
+    let claim = Claim(.model, testDigest(2))
+    #expect(try ClaimIndex(log.claims).lookup([claim], in: view).map(\.index.value) == [1])
+    let other = try ClaimIndex(directory: scratch.ledger)
+    #expect(try other.lookup([claim], in: view).map(\.index.value) == [1])
+    // The same entry twice keeps its place, also one after the other in one batch.
+    #expect(try log.append([entries[1], entries[1]]).map(\.index.value) == [1, 1])
+    let moved = try log.claims.index(atMost: 2, origin: testOrigin) {
+      index throws(LedgerError) in try view.entry(index)
+    }
+    #expect(moved == 2 && log.claims.tailCount == 1 && log.claims.tableSize == 2)
+    for index in 0..<3 {
+      let claim = Claim(.model, testDigest(index + 1))
+      #expect(
+        try ClaimIndex(log.claims).lookup([claim], in: view).map(\.index.value)
+          == [UInt64(index)])
+      #expect(try other.lookup([claim], in: view).map(\.index.value) == [UInt64(index)])
+      #expect(try log.append([entries[index]]).first?.index.value == UInt64(index))
+    }
+  }
+
+  @Test("a key that is withdrawn by an entry that no table holds yet is withdrawn")
+  func withdrawnInTail() throws {
+    let scratch = try ScratchFolder()
+    let log = try newLedger(scratch)
+    log.indexesElsewhere = true
+    let key = try testKey(2)
+    let withdrawal = WithdrawalStatement(
+      keyID: key.verifyingKey.keyID, logOrigin: testOrigin, proverKey: try keyDigest(key),
+      reason: .retired)
+    _ = try log.append([LedgerEntry.signed(withdrawal.encoded, by: key)])
+    #expect(code { _ = try log.append([commitmentEntry(1, key: key)]) } == "withdrawnKey")
+  }
+
+  @Test("tables that are behind, ahead or lost are brought up when the log is opened")
+  func behind() throws {
+    let scratch = try ScratchFolder()
+    var log: LocalLedger? = try newLedger(scratch)
+    _ = try log?.append(opaqueEntries(0..<3))
+    log?.indexesElsewhere = true
+    _ = try log?.append(opaqueEntries(3..<700))
+    log = nil
+    func mark(_ change: String? = nil) throws -> Int? {
+      let queue = try DatabaseQueue(path: scratch.secrets + "/claims.sqlite")
+      if let change { try queue.write { try $0.execute(sql: change) } }
+      return try queue.read { try Int.fetchOne($0, sql: "SELECT size FROM mark") }
+    }
+    #expect(try mark() == 3)
+    log = try LocalLedger.open(at: scratch.ledger)
+    #expect(try mark() == 700)
+    log = nil
+    _ = try mark("UPDATE mark SET size = 900")
+    log = try LocalLedger.open(at: scratch.ledger)
+    #expect(try mark() == 700)
+    log = nil
+    for suffix in ["", "-wal", "-shm"] {
+      try? FileManager.default.removeItem(atPath: scratch.secrets + "/claims.sqlite" + suffix)
+    }
+    log = try LocalLedger.open(at: scratch.ledger)
+    let reopened = try #require(log)
+    #expect(try mark() == 700)
+    #expect(try reopened.append(opaqueEntries(650..<651))[0].index.value == 650)
+  }
+
+  @Test("entries in waiting survive the change of the index's form") func olderForm() throws {
+    let scratch = try ScratchFolder()
+    var log: LocalLedger? = try newLedger(scratch)
+    _ = try log?.append(opaqueEntries(0..<2))
+    log?.failpoint = { if $0 == .sequenced { throw LedgerCrashTests.Crash() } }
+    #expect(code { _ = try log?.append(opaqueEntries(2..<4)) } == "inputOutput")
+    log = nil
+    try DatabaseQueue(path: scratch.secrets + "/index.sqlite").write { db in
+      try db.execute(
+        sql: """
+          PRAGMA user_version = 2; CREATE TABLE entries (entryIndex INTEGER PRIMARY KEY);
+          CREATE TABLE claims (kind TEXT)
+          """)
+    }
+    #expect(try LocalLedger.open(at: scratch.ledger).head.size == TreeSize(4))
+    try audit(scratch)
   }
 }
 

@@ -182,11 +182,14 @@ private struct VectorFile: Decodable {
 /// A log in memory.
 struct EntriesView: AdmissionView {
   let origin: String
+  var indexKey: VerifyingKey?
+  let size: UInt64
   private var statements: [Digest: LocatedStatement] = [:]
   private var withdrawn: Set<VerifyingKey> = []
 
   init(_ entries: [[UInt8]], origin: String) {
     self.origin = origin
+    size = UInt64(entries.count)
     for (position, bytes) in entries.enumerated() {
       guard let signed = LedgerEntry.parse(bytes).signed else { continue }
       let leafHash = MerkleTree.leafHash(of: bytes)

@@ -1,8 +1,8 @@
 """The kinds of spec/statements.md and what a log takes: kinds.json and admission.json. Run by ledger.py."""
 
 from ledger import (
-    ORIGIN, PROVER, THIEF, b64, canonical, case, commitment, digest, envelope, key_from, leaf,
-    proof_statement, raw, sha, spki, statement, without, write)
+    LOG, ORIGIN, OTHER_LOG, PROVER, THIEF, b64, canonical, case, commitment, digest, envelope, head_text,
+    key_from, key_id, leaf, proof_statement, raw, sha, spki, statement, vkey, without, write)
 
 WITHDRAWN = key_from(5)
 KIND = "https://pol.dev/%s/v1"
@@ -63,6 +63,34 @@ def withdrawal(key=PROVER, subject_digest=None, **changes):
         "keyID": sha(spki(key)).hex(), "reason": "compromised"}, key, changes, subject_digest)
 
 
+NEXT = "example.org/vectors-2"
+
+
+def log_end(key=LOG, subject_digest=None, **changes):
+    return of_kind("log-end", "tree", "treeRoot", {
+        "successor": vkey(NEXT, OTHER_LOG), "treeRoot": digest("tree"), "treeSize": 7}, key, changes,
+        subject_digest)
+
+
+def final_head(size=8, root=digest("final tree"), name=ORIGIN, key=LOG):
+    """Key ID and signature of a head, as a line of history has them."""
+    text = head_text(name, size, bytes.fromhex(root))
+    text = text if isinstance(text, bytes) else text.encode()
+    return b64(key_id(name, key) + key.sign(text))
+
+
+def log_begin(key=OTHER_LOG, subject_digest=None, **changes):
+    return of_kind("log-begin", "tree", "predecessorRoot", dict({
+        "logOrigin": NEXT, "predecessor": vkey(ORIGIN, LOG), "predecessorRoot": digest("final tree"),
+        "predecessorSignature": final_head(), "predecessorSize": 8}), key,
+        dict({"logOrigin": NEXT}, **changes), subject_digest)
+
+
+def index_root(key=PROVER, subject_digest=None, **changes):
+    return of_kind("index-root", "map", "mapRoot", {
+        "mapRoot": digest("map root"), "mapVersion": 1, "treeSize": 1024}, key, changes, subject_digest)
+
+
 OPENING = {"hidden": digest("hidden entry"), "salt": digest("salt")}
 # The statement of spec/statements.md section 13, and the entry that hides it.
 WORKED = proof_statement(tensors=[digest("tensor 0")])
@@ -75,7 +103,8 @@ def kinds():
     bad = "badStatement"
     many = sorted(digest("d%d" % i) for i in range(520))
     good = {"hidden": hidden, "anchor": anchor, "proof-part": part, "challenge": challenge,
-            "verdict": verdict, "withdrawal": withdrawal}
+            "verdict": verdict, "withdrawal": withdrawal, "log-end": log_end, "log-begin": log_begin,
+            "index-root": index_root}
     cases = [case(name, canonical(make()), "valid", kind=name) for name, make in good.items()]
     cases += [
         case("proof-with-opening", canonical(proof_statement(opening=OPENING)), "valid", kind="proof"),
@@ -130,10 +159,32 @@ def kinds():
         case("verdict-reason-too-long", canonical(verdict(answer="refuted", reason="x" * 65)), bad),
         case("verdict-more-executed-than-all", canonical(verdict(executedCount=201)), bad),
         case("verdict-challenge-empty", canonical(verdict(challenge="")), bad),
+        case("index-root-of-another-version", canonical(index_root(mapVersion=2)), bad),
+        case("index-root-version-true", canonical(index_root(mapVersion=True)), bad),
+        case("index-root-negative-size", canonical(index_root(treeSize=-1)), bad),
         case("withdrawal-another-reason", canonical(withdrawal(reason="lost")), bad),
         case("withdrawal-of-another-key", canonical(withdrawal(keyID=sha(spki(THIEF)).hex())), bad),
         case("withdrawal-key-id-of-the-raw-key", canonical(withdrawal(
             keyID=sha(raw(PROVER)).hex())), bad),
+        case("log-end-without-a-log-that-goes-on", canonical(log_end(successor="")), "valid", kind="log-end"),
+        case("log-end-of-nothing", canonical(log_end(treeSize=0)), "valid", kind="log-end"),
+        case("log-end-successor-is-no-key", canonical(log_end(successor="example.org/next")), bad),
+        case("log-end-successor-is-a-witness", canonical(log_end(successor=vkey(NEXT, OTHER_LOG, 4))), bad),
+        case("log-end-successor-of-the-same-origin", canonical(log_end(
+            successor=vkey(ORIGIN, OTHER_LOG))), bad),
+        case("log-end-successor-of-the-same-key", canonical(log_end(successor=vkey(NEXT, LOG))), bad),
+        case("log-end-size-is-text", canonical(log_end(treeSize="7")), bad),
+        case("log-begin-of-another-size", canonical(log_begin(predecessorSize=9)), bad),
+        case("log-begin-of-another-root", canonical(log_begin(predecessorRoot=digest("x"))), bad),
+        case("log-begin-signed-by-another", canonical(log_begin(
+            predecessorSignature=final_head(key=THIEF))), bad),
+        case("log-begin-signature-with-more-bytes", canonical(log_begin(
+            predecessorSignature=final_head()[:-4] + "AAAAAA==")), bad),
+        case("log-begin-predecessor-of-the-same-origin", canonical(log_begin(
+            predecessor=vkey(NEXT, LOG), predecessorSignature=final_head(name=NEXT))), bad),
+        case("log-begin-predecessor-of-the-same-key", canonical(log_begin(
+            predecessor=vkey(ORIGIN, OTHER_LOG), predecessorSignature=final_head(key=OTHER_LOG))), bad),
+        case("log-begin-without-a-predecessor", canonical(log_begin(predecessor="")), bad),
     ]
     write("kinds.json", "bytes: the payload of an envelope", cases)
 
@@ -229,6 +280,11 @@ def admission():
         case("under-a-withdrawn-key", entry(commitment(WITHDRAWN), WITHDRAWN), "withdrawnKey"),
         case("a-withdrawn-key-withdrawn-again", entry(
             withdrawal(WITHDRAWN, reason="retired"), WITHDRAWN), "withdrawnKey"),
+        case("an-end-by-whoever", entry(log_end(PROVER)), "reservedKind"),
+        case("an-end-by-the-log-itself", entry(log_end(), LOG), "reservedKind"),
+        case("a-beginning-by-whoever", entry(log_begin(PROVER, logOrigin=ORIGIN,
+            predecessor=vkey(NEXT, LOG), predecessorSignature=final_head(name=NEXT))), "reservedKind"),
+        case("index-root-by-a-stranger", entry(index_root(treeSize=1)), "otherKey"),
         case("not-a-statement", b"more noise", "badEnvelope"),
         case("not-canonical", entry(hidden()) + b"\n", "badEnvelope"),
         case("badly-signed", canonical(envelope(canonical(hidden()), PROVER, signatures=[{
@@ -238,7 +294,8 @@ def admission():
     ]
     for name, make, key in (("hidden", hidden, PROVER), ("anchor", anchor, PROVER),
                             ("part", part, PROVER), ("challenge", challenge, THIEF),
-                            ("verdict", verdict, THIEF), ("withdrawal", withdrawal, PROVER)):
+                            ("verdict", verdict, THIEF), ("withdrawal", withdrawal, PROVER),
+                            ("index-root", index_root, PROVER)):
         cases.append(case("%s-for-another-log" % name, entry(make(
             logOrigin="example.org/other"), key), "wrongOrigin"))
     write("admission.json", "bytes: an entry that comes after those of `log`, on the log `origin`", cases,
@@ -256,7 +313,7 @@ def worked():
     opened = dict(WORKED, predicate=dict(WORKED["predicate"], opening={
         "hidden": leaf(hides).hex(), "salt": WORKED_SALT}))
     print("opened", len(canonical(opened)), sha(canonical(opened)).hex(), leaf(entry(opened)).hex())
-    for make in (anchor, part, challenge, verdict, withdrawal):
+    for make in (anchor, part, challenge, verdict, withdrawal, log_end, log_begin):
         print(canonical(make()).decode(), sha(canonical(make())).hex())
     print(canonical(WORKED_HIDDEN).decode())
     print(canonical(opened).decode())

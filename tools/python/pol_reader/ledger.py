@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .entry import Entry, parse_entry
 from .hashing import root_from_inclusion
 from .note import NOTE_LIMIT, TreeHead, VerifierKey, decimal, decode64
+from .policy import Policy
 from .refusal import Refusal
 
 WHERE = "receipt"
@@ -47,13 +48,16 @@ class Verified:
     entry: Entry
     index: int
     head: TreeHead
+    times: dict[bytes, int]  # when each witness of the policy cosigned, by its own clock
 
 
-def verify_receipt(entry: bytes, receipt: bytes, key: VerifierKey) -> Verified:
-    """The entry's own signature, the log's over the tree head, and the path between them."""
+def verify_receipt(entry: bytes, receipt: bytes, key: VerifierKey, policy: Policy | None = None) -> Verified:
+    """The entry's own signature, the log's over the tree head, the witnesses' where a policy asks, and the path."""
     parsed = parse_entry(entry)
     proof = Receipt.parse(receipt)
-    head = TreeHead.verified(proof.head, key, WHERE)
+    head, times = TreeHead.verified(proof.head, key, WHERE), {}
+    if policy is not None:
+        head, times = policy.judge(proof.head, key, WHERE)
     if root_from_inclusion(parsed.leaf_hash, proof.index, head.size, proof.path) != head.root:
         raise Refusal("damaged", WHERE, "the path does not lead from this entry to the tree head")
-    return Verified(parsed, proof.index, head)
+    return Verified(parsed, proof.index, head, times)

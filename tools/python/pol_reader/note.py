@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from .hashing import ed25519_valid, sha256
 from .refusal import Refusal
 
+# Signature types: what a log signs with, and a witness.
 ED25519 = 1
+COSIGNER = 4
 NOTE_LIMIT = 1 << 20
 SIGNATURE_LIMIT = 64  # a log and its witnesses; C2SP asks for at least 16
 
@@ -30,7 +32,7 @@ def decimal(text: str, where: str) -> int:
     return int(text)
 
 
-def _is_key_name(name: str) -> bool:
+def is_key_name(name: str) -> bool:
     return bool(name) and "+" not in name and not any(each.isspace() for each in name)
 
 
@@ -41,13 +43,13 @@ class VerifierKey:
     key: bytes
 
     @classmethod
-    def parse(cls, text: str) -> "VerifierKey":
+    def parse(cls, text: str, kind: int = ED25519) -> "VerifierKey":
         parts = text.split("+", 2)
-        if len(parts) != 3 or not _is_key_name(parts[0]) or not re.fullmatch(r"[0-9a-f]{8}", parts[1]):
+        if len(parts) != 3 or not is_key_name(parts[0]) or not re.fullmatch(r"[0-9a-f]{8}", parts[1]):
             raise Refusal("malformed", "vkey", "not a name, a key id and a key")
         material = decode64(parts[2], "vkey")
-        if not material or material[0] != ED25519:
-            raise Refusal("unsupported", "vkey", "not an Ed25519 key")
+        if not material or material[0] != kind:
+            raise Refusal("unsupported", "vkey", f"not an Ed25519 key of type {kind}")
         if len(material) != 33:
             raise Refusal("malformed", "vkey", f"a key of {len(material) - 1} bytes")
         key_id = sha256(parts[0].encode(), b"\n", material)[:4]
@@ -84,7 +86,7 @@ class Note:
     @staticmethod
     def _signature(row: str, where: str) -> tuple[str, bytes, bytes]:
         parts = row.split(" ")
-        if len(parts) != 3 or parts[0] != "\N{EM DASH}" or not _is_key_name(parts[1]):
+        if len(parts) != 3 or parts[0] != "\N{EM DASH}" or not is_key_name(parts[1]):
             raise Refusal("malformed", where, "not a signature line")
         raw = decode64(parts[2], where)
         if len(raw) < 5:

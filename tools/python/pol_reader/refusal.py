@@ -1,6 +1,9 @@
-"""Why bytes were refused (spec/archive.md §8; `notHeld` spec/store.md §5.1)."""
+"""Why bytes were refused (spec/archive.md §8; `notHeld` spec/store.md §5.1; of time-stamps spec/time.md §9)."""
 
-CODES = ("missing", "damaged", "malformed", "unsupported", "limit", "io", "notHeld")
+CODES = ("missing", "damaged", "malformed", "unsupported", "limit", "io", "notHeld",
+         # Of time stamps, evidence files and policies (spec/time.md §9, spec/evidence.md §6, spec/witness.md §9).
+         "badToken", "otherImprint", "untrustedTime", "revokedTime", "badTimeIndex", "beyondHead", "badEvidence", "otherHead",
+         "otherIndex", "unrelatedEntry", "unrelatedTime", "badPolicy", "notInPolicy", "quorumMissing")
 
 
 class Refusal(Exception):
@@ -8,7 +11,7 @@ class Refusal(Exception):
 
     def __init__(self, code: str, where: str, message: str) -> None:
         if code not in CODES:
-            raise ValueError(f"not an error of archive.md §8: {code}")
+            raise ValueError(f"not an error of the specs: {code}")
         super().__init__(f"{code} at {where}: {message}")
         self.code = code
         self.where = where

@@ -1,9 +1,11 @@
 """Statements of known kinds (spec/statements.md §2 to §10): exact members, limits, and what has to agree."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
-from .hashing import sha256
+from .hashing import ed25519_valid, sha256
+from .note import VerifierKey, decode64
 from .refusal import Refusal
 
 WHERE = "entry"
@@ -94,8 +96,29 @@ KINDS = {
         "answer": Words(("refuted", "undecided", "verified")), "challenge": "digest", "executedCount": "count",
         "nonce": "digest", "policyDigest": "digest", "proof": "digest", "reason": "reason", "reportDigest": "digest",
         "segmentCount": "count"}),
+    "index-root": Kind("map", "mapRoot", {"mapRoot": "digest", "mapVersion": "one", "treeSize": "count"}),
     "withdrawal": Kind("key", "keyID", {"keyID": "digest", "reason": Words(("compromised", "retired"))}),
+    "log-end": Kind("tree", "treeRoot", {"successor": "text", "treeRoot": "digest", "treeSize": "count"}),
+    "log-begin": Kind("tree", "predecessorRoot", {
+        "predecessor": "text", "predecessorRoot": "digest", "predecessorSignature": "text", "predecessorSize": "count"}),
 }
+
+
+def _other_log(predicate: dict[str, Any], member: str) -> VerifierKey:
+    key = VerifierKey.parse(predicate[member])
+    if key.name == predicate["logOrigin"] or key.key.hex() == predicate["proverKey"]:
+        raise _refused(f"{member} has the origin or the key of the log itself")
+    return key
+
+
+def _check_final_head(predicate: dict[str, Any]) -> None:
+    """The other log's signature over its last head, as a line of history has it."""
+    key = _other_log(predicate, "predecessor")
+    blob = decode64(predicate["predecessorSignature"], WHERE)
+    root = base64.b64encode(bytes.fromhex(predicate["predecessorRoot"])).decode()
+    text = f"{key.name}\n{predicate['predecessorSize']}\n{root}\n".encode()
+    if len(blob) != 68 or blob[:4] != key.key_id or not ed25519_valid(key.key, blob[4:], text):
+        raise _refused("predecessorSignature is not over that head, by that key")
 
 
 def _check_member(rule: Any, value: Any, what: str) -> None:
@@ -107,6 +130,9 @@ def _check_member(rule: Any, value: Any, what: str) -> None:
         _text(value, what, 64)
     elif rule == "count":
         _count(value, what)
+    elif rule == "one":
+        if value is True or value != 1:
+            raise _refused(f"{what} is not 1")
     elif rule == "heldOut":
         _members(value, {"correct", "count"}, what)
         for name in ("correct", "count"):
@@ -163,6 +189,10 @@ def check_statement(statement: dict[str, Any]) -> str | None:
     if word == "withdrawal":
         if predicate["keyID"] != sha256(SPKI_PREFIX, bytes.fromhex(predicate["proverKey"])).hex():
             raise _refused("keyID is not that of proverKey")
+    if word == "log-end" and predicate["successor"]:
+        _other_log(predicate, "successor")
+    if word == "log-begin":
+        _check_final_head(predicate)
     return word
 
 
