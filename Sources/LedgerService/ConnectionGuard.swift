@@ -21,7 +21,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   /// Nothing more is written for the server: the connection is about to end.
   private var isCut = false
 
-  init(_ register: ConnectionRegister, metrics: ServiceMetrics) {
+  private let bodyLimit: Int
+
+  /// - Parameter bodyLimit: A client that asks before it sends a longer body is not invited.
+  init(
+    _ register: ConnectionRegister, metrics: ServiceMetrics,
+    bodyLimit: Int = ServiceLimits.entryByteCount
+  ) {
+    self.bodyLimit = bodyLimit
     self.register = register
     self.metrics = metrics
   }
@@ -91,7 +98,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     guard let expect = head.headerFields[.expect],
       ContentNegotiation.trimmed(expect.utf8) == "100-continue", clock.openAnswers == 1,
       let length = Int(head.headerFields[.contentLength] ?? "0"),
-      length <= ServiceLimits.entryByteCount
+      length <= bodyLimit
     else { return }
     context.writeAndFlush(
       wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)

@@ -18,14 +18,19 @@ struct RequestOrigin: InitializableFromSource, Sendable {
 struct LedgerResponder: HTTPResponder {
   let origin: String
   let reads: ReadRoutes
+  let explorer: ExplorerRoutes
   /// Nil where the service only reads.
   let adds: AddRoute?
+  /// Nil where the service has no index.
+  let lookups: LookupRoute?
   let sequencer: Sequencer?
   let register: ConnectionRegister
   let metrics: ServiceMetrics
   let staleAfterSeconds: Double
-  /// The size under the published head, where there is no writer to ask.
-  let publishedSize: @Sendable () throws -> UInt64
+  /// Of the published head, where there is no writer to ask.
+  let published: PublishedState
+  /// Nil where heads are not stamped.
+  let stamper: HeadStamper?
 
   func respond(to request: Request, context: RequestOrigin) async throws -> Response {
     var response: Response
@@ -40,9 +45,14 @@ struct LedgerResponder: HTTPResponder {
   }
 
   private func answer(_ request: Request, _ context: RequestOrigin) async throws -> Response {
-    guard let path = ServicePath(target: request.head.path ?? "") else {
-      return Response(.notFound)
+    let target = request.head.path ?? ""
+    if let page = ExplorerPath(target: target) {
+      guard request.method == .get || request.method == .head else {
+        return LedgerResponder.notAllowed("GET, HEAD")
+      }
+      return try await explorer.answer(page, request.head)
     }
+    guard let path = ServicePath(target: target) else { return Response(.notFound) }
     if path == .add {
       guard request.method == .post else { return LedgerResponder.notAllowed("POST") }
       guard let adds else { return Response(.readOnly) }
@@ -54,6 +64,9 @@ struct LedgerResponder: HTTPResponder {
     switch path {
     case .health: return try await health()
     case .metrics: return try await metricsText()
+    case .lookup(let claim, let start):
+      guard let lookups else { return Response(.noIndex) }
+      return try await lookups.answer(claim, from: start)
     case .openAPI: return LedgerResponder.openAPI.answer(to: request.head)
     default: return try await reads.answer(path, request.head)
     }
@@ -76,7 +89,14 @@ struct LedgerResponder: HTTPResponder {
   private func size() async throws -> UInt64 {
     if let sequencer { return sequencer.status.size }
     return try await NIOThreadPool.singleton.runIfActive {
-      do { return try publishedSize() } catch { throw ServiceProblem.internalFailure }
+      do { return try published.size() } catch { throw ServiceProblem.internalFailure }
+    }
+  }
+
+  private func hasEnded() async throws -> Bool {
+    if let sequencer { return sequencer.status.hasEnded }
+    return try await NIOThreadPool.singleton.runIfActive {
+      do { return try published.hasEnded() } catch { throw ServiceProblem.internalFailure }
     }
   }
 
@@ -85,8 +105,7 @@ struct LedgerResponder: HTTPResponder {
     let health = ServiceHealth(
       status, staleAfterSeconds: staleAfterSeconds, now: Seconds.now)
     let document = health.document(
-      size: try await size(), queued: status?.queuedEntries ?? 0, origin: origin,
-      isReadOnly: sequencer == nil)
+      size: try await size(), status: status, origin: origin, hasEnded: try await hasEnded())
     return Response(
       status: health.verdict == .ok ? .ok : .serviceUnavailable, type: "application/json",
       momentary: document)
@@ -103,8 +122,9 @@ struct LedgerResponder: HTTPResponder {
     if let free = sequencer?.freeByteCount {
       gauges.append(("free_bytes", "Room on the log's disk.", free))
     }
-    return Response(
-      type: "text/plain; version=0.0.4; charset=utf-8",
-      momentary: Array(metrics.text(gauges).utf8))
+    let text =
+      metrics.text(gauges) + (sequencer?.rounds?.metricsText(status) ?? "")
+      + (stamper?.metricsText ?? "")
+    return Response(type: MetricsText.type, momentary: Array(text.utf8))
   }
 }

@@ -1,8 +1,4 @@
-import Hummingbird
-import Logging
 import MerkleTrees
-import NIOCore
-import NIOPosix
 package import TransparencyLedger
 
 /// A ledger behind HTTP, from its start to the signal that ends it (`spec/ledger-service.md`).
@@ -19,16 +15,23 @@ package final class LedgerServer: Sendable {
   private let origin: String
   private let size: UInt64
   private let sequencer: Sequencer?
+  /// Keeps what look-ups answer from.
+  private let keeper: ClaimMapKeeper?
+  private let stamper: HeadStamper?
   private let responder: LedgerResponder
   private let register: ConnectionRegister
+  private let explorer: ExplorerRoutes
   private let metrics = ServiceMetrics()
 
   /// Opens the ledger; as its one writer, unless the service only reads.
   ///
-  /// - Parameter complain: Told of what went wrong in the writer, while the service goes on.
+  /// - Parameters:
+  ///   - complain: Told of what went wrong in the writer, while the service goes on.
+  ///   - complainOfTime: Told of heads that could not be stamped, while the service goes on.
   package init(
     directory: String, configuration: ServiceConfiguration,
-    complain: @escaping @Sendable (LedgerError) -> Void
+    complain: @escaping @Sendable (LedgerError) -> Void,
+    complainOfTime: @escaping @Sendable (String) -> Void = { _ in }
   ) throws(LedgerError) {
     self.configuration = configuration
     let source = DirectoryLedgerSource(directory: directory)
@@ -37,33 +40,58 @@ package final class LedgerServer: Sendable {
       verifierKey = try source.statedVerifierKey()
       size = try LedgerView(source: source, verifierKey: verifierKey).head.size.value
       sequencer = nil
+      keeper = nil
     } else {
       let ledger = try LocalLedger.open(at: directory)
       ledger.admission = configuration.takesOpaqueEntries ? .opaqueToo : .statements
-      guard !ledger.waitsForWitnesses else {
-        throw LedgerError(
-          .quorumMissing, "this ledger's policy asks for witnesses, and the service asks none",
-          remedy: "serve it with --read-only, or take ledger-policy out of the private folder",
-          path: directory)
-      }
       verifierKey = ledger.verifierKey
-      size = ledger.head.size.value
-      sequencer = Sequencer(
-        ledger, leastFreeByteCount: configuration.leastFreeByteCount, metrics: metrics,
+      size = ledger.published.size.value
+      var rounds: CosigningRounds?
+      if let policy = ledger.policy, policy.asksForWitnesses {
+        rounds = try CosigningRounds(policy, lastSize: ledger.published.size, complain: complain)
+      }
+      let indexKey = ledger.indexKey
+      let sequencer = Sequencer(
+        ledger, rounds: rounds, leastFreeByteCount: configuration.leastFreeByteCount,
+        metrics: metrics,
         complain: complain)
+      self.sequencer = sequencer
+      keeper = ClaimMapKeeper(
+        sequencer, indexKey: indexKey, verifierKey: verifierKey, complain: complain)
     }
     origin = verifierKey.name
+    if let authority = configuration.timeAuthority {
+      stamper = try HeadStamper(
+        directory: directory, verifierKey: verifierKey, authority: authority,
+        everySeconds: configuration.timeEverySeconds, complain: complainOfTime)
+    } else {
+      stamper = nil
+    }
     let openFiles = OpenFileLimit.raise()
     register = ConnectionRegister(
       limit: min(ServiceLimits.connections, max(64, openFiles - ServiceLimits.reservedFiles)),
       perAddress: configuration.connectionsPerAddress)
     let metrics = metrics
+    do {
+      explorer = ExplorerRoutes(
+        try ExplorerPages(
+          directory: directory, verifierKey: verifierKey, claims: keeper?.claims))
+    } catch {
+      throw LedgerError(
+        .inputOutput, "the pages' templates cannot be read", remedy: "report this", cause: error)
+    }
     responder = LedgerResponder(
       origin: origin,
       reads: ReadRoutes(directory: directory, verifierKey: verifierKey.description),
-      adds: sequencer.map { AddRoute($0, configuration, metrics: metrics) }, sequencer: sequencer,
-      register: register, metrics: metrics, staleAfterSeconds: configuration.staleAfterSeconds,
-      publishedSize: { try LedgerView(source: source, verifierKey: verifierKey).head.size.value })
+      explorer: explorer,
+      adds: sequencer.map { AddRoute($0, configuration, metrics: metrics) },
+      lookups: keeper.map {
+        LookupRoute(
+          directory: directory, verifierKey: verifierKey, claims: $0.claims, map: $0.map)
+      }, sequencer: sequencer, register: register, metrics: metrics,
+      staleAfterSeconds: configuration.staleAfterSeconds,
+      published: PublishedState(source, verifierKey),
+      stamper: stamper)
   }
 
   /// Serves until SIGTERM or SIGINT, then answers what it has taken.
@@ -74,35 +102,22 @@ package final class LedgerServer: Sendable {
   ) async throws(LedgerError) {
     let (register, metrics, size, origin) = (register, metrics, size, origin)
     let host = configuration.host
-    var logger = Logger(label: "pol", factory: StreamLogHandler.standardError(label:))
-    logger.logLevel = .critical
-    let application = Application(
-      responder: responder,
-      server: .http1(
-        configuration: .init(
-          additionalChannelHandlers: [ConnectionGuard(register, metrics: metrics)],
-          httpDecoderConfiguration: .init(
-            maxHeaderFieldSize: 8 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 64))),
-      configuration: ApplicationConfiguration(
-        address: .hostname(host, port: configuration.port), backlog: 1024),
-      onServerRunning: { channel in
-        onStart(
-          Started(
-            host: host, port: channel.localAddress?.port ?? 0, origin: origin, size: size))
-      },
-      logger: logger)
-    var failure: (any Error)?
-    do {
-      try await application.runService()
+    stamper?.start()
+    let keeping = Task { [keeper] in await keeper?.run() }
+    var failure: LedgerError?
+    do throws(LedgerError) {
+      try await HTTPService.run(
+        responder, host: host, port: configuration.port,
+        guarded: { ConnectionGuard(register, metrics: metrics) }
+      ) { onStart(Started(host: host, port: $0, origin: origin, size: size)) }
     } catch {
       failure = error
     }
+    keeping.cancel()
+    await keeping.value
+    stamper?.stop()
     await sequencer?.close()
-    if let failure {
-      throw LedgerError(
-        .inputOutput, "the service could not run on \(host):\(configuration.port)",
-        remedy: "choose another address with --listen, or stop what uses this one",
-        cause: failure)
-    }
+    await explorer.close()
+    if let failure { throw failure }
   }
 }

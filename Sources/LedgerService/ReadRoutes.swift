@@ -2,6 +2,7 @@ import ChunkStorage
 import HTTPTypes
 import Hummingbird
 import NIOPosix
+import TransparencyLedger
 
 /// The files of a log's public folder, as HTTP serves them.
 struct ReadRoutes: Sendable {
@@ -61,7 +62,11 @@ struct ReadRoutes: Sendable {
       return Representation(
         content: .compressed(compressed), tag: tag(name).with(coding: BundleCompression.coding),
         type: "application/octet-stream", cacheControl: ReadRoutes.forEver, varies: true)
-    case .history:
+    case .timeFile(let name):
+      return Representation(
+        content: .file(file), tag: tag(name.path), type: name.mediaType,
+        cacheControl: ReadRoutes.forEver)
+    case .history, .timeIndex:
       return Representation(
         content: .file(file), tag: EntityTag(growingTo: file.byteCount), type: ReadRoutes.text,
         cacheControl: "no-cache")
@@ -76,4 +81,15 @@ struct ReadRoutes: Sendable {
   private static let forEver = "public, max-age=31536000, immutable"
 
   private func tag(_ name: String) -> EntityTag { EntityTag(path: name, verifierKey: verifierKey) }
+}
+
+extension TimePath {
+  /// Tokens have no registered type of their own; certificates and lists have (RFC 2585 §4).
+  var mediaType: String {
+    switch self {
+    case .token: "application/octet-stream"
+    case .certificate: "application/pkix-cert"
+    case .revocationList: "application/pkix-crl"
+    }
+  }
 }

@@ -17,12 +17,19 @@ final class Sequencer: Sendable {
     var queuedEntries = 0
     var queuedByteCount = 0
     var isStopped = false
+    /// The log takes nothing more, ever.
+    var hasEnded = false
     /// When the oldest of the waiting came, and when the last head was published; seconds.
     var oldestWaiting: Double?
     var lastPublished: Double
+    /// Entries under the signed head that wait for witnesses, and since when none of them was published.
+    var unpublishedEntries: UInt64 = 0
+    var unpublishedSince: Double?
+    /// Whether the last round of witnesses had its quorum; nil where none are asked.
+    var quorumHolds: Bool?
   }
 
-  private struct Submission: Sendable {
+  struct Submission: Sendable {
     let entry: PreparedEntry
     let continuation: CheckedContinuation<Outcome, Never>
     let seconds: Double
@@ -36,43 +43,66 @@ final class Sequencer: Sendable {
     var isRunning = false
     var isClosed = false
     var isStopped = false
+    var hasEnded: Bool
     var size: UInt64
+    var signedSize: UInt64
     var lastPublished: Double
+    var unpublishedSince: Double?
     var freeBytes: UInt64?
     var freeBytesRead = -Double.infinity
   }
 
-  private let directory: String
+  /// What entries can be found by: one store for as long as the service runs, also when the log is opened
+  /// again.
+  let claims: ClaimStore
+  let directory: String
   private let admission: Admission.Rule
   private let leastFreeByteCount: UInt64
   private let metrics: ServiceMetrics
   private let complain: @Sendable (LedgerError) -> Void
+  /// Nil where no witness is asked: then a batch is published before the next one is taken.
+  let rounds: CosigningRounds?
   private let thread = NIOThreadPool(numberOfThreads: 1)
   private let ledger: Mutex<LocalLedger?>
   private let state: Mutex<State>
 
   /// - Parameter complain: Told of what went wrong in the writer; for the operator.
   init(
-    _ ledger: consuming sending LocalLedger, leastFreeByteCount: UInt64, metrics: ServiceMetrics,
+    _ ledger: consuming sending LocalLedger, rounds: CosigningRounds? = nil,
+    leastFreeByteCount: UInt64, metrics: ServiceMetrics,
     complain: @escaping @Sendable (LedgerError) -> Void
   ) {
+    claims = ledger.claims
+    ledger.indexesElsewhere = true
     directory = ledger.directory
     admission = ledger.admission
-    state = Mutex(State(size: ledger.head.size.value, lastPublished: Seconds.now))
+    self.rounds = rounds
+    state = Mutex(
+      State(
+        hasEnded: ledger.end != nil, size: ledger.published.size.value,
+        signedSize: ledger.head.size.value,
+        lastPublished: Seconds.now,
+        unpublishedSince: ledger.published == ledger.head ? nil : Seconds.now))
     self.ledger = Mutex(ledger)
     self.leastFreeByteCount = leastFreeByteCount
     self.metrics = metrics
     self.complain = complain
     thread.start()
+    // A head that was signed before the last end may wait for its witnesses.
+    rounds?.add(StagedBatch(batch: .empty, submissions: []), of: self)
   }
 
   var status: Status {
-    state.withLock { state in
-      Status(
-        size: state.size, queuedEntries: state.waiting.count + state.inBatch.count,
+    let staged = rounds?.waiting
+    return state.withLock { state in
+      let oldest = (state.inBatch.first ?? state.waiting.first)?.seconds
+      return Status(
+        size: state.size,
+        queuedEntries: state.waiting.count + state.inBatch.count + (staged?.count ?? 0),
         queuedByteCount: state.waitingByteCount, isStopped: state.isStopped,
-        oldestWaiting: (state.inBatch.first ?? state.waiting.first)?.seconds,
-        lastPublished: state.lastPublished)
+        hasEnded: state.hasEnded, oldestWaiting: [staged?.oldest, oldest].compactMap { $0 }.min(),
+        lastPublished: state.lastPublished, unpublishedEntries: state.signedSize - state.size,
+        unpublishedSince: state.unpublishedSince, quorumHolds: rounds?.quorumHolds)
     }
   }
 
@@ -98,6 +128,9 @@ final class Sequencer: Sendable {
     guard state.waiting.count < ServiceLimits.queuedEntries,
       state.waitingByteCount + byteCount <= ServiceLimits.queuedByteCount
     else { return .queueFull }
+    guard state.signedSize - state.size < ServiceLimits.unpublishedEntries else {
+      return .quorumMissing
+    }
     return nil
   }
 
@@ -125,6 +158,8 @@ final class Sequencer: Sendable {
   func close() async {
     state.withLock { $0.isClosed = true }
     // One thread, in order: what was queued before this is answered before it.
+    _ = try? await thread.runIfActive {}
+    await rounds?.close()
     _ = try? await thread.runIfActive { self.ledger.withLock { $0 = nil } }
     try? await thread.shutdownGracefully()
   }
@@ -132,7 +167,8 @@ final class Sequencer: Sendable {
   private func run() {
     while let batch = nextBatch() {
       let started = Seconds.now
-      let outcomes = publish(batch.map(\.entry))
+      let outcomes = rounds == nil ? publish(batch.map(\.entry)) : []
+      if let rounds { stage(batch, rounds) }
       metrics.count {
         $0.batches += 1
         $0.batchEntries += UInt64(batch.count)
@@ -169,18 +205,36 @@ final class Sequencer: Sendable {
 
   /// Logs what of a batch the log takes. An entry that it refuses stops nobody else's.
   private func publish(_ entries: [PreparedEntry]) -> [Outcome] {
-    let (outcomes, size) = ledger.withLock { slot in
+    let outcomes = use { (ledger: LocalLedger) throws(LedgerError) -> [Outcome] in
+      let refusals = try ledger.refusals(of: entries)
+      let batch = try ledger.stage(
+        zip(entries, refusals).filter { $1 == nil }.map { $0.0 }, areAdmitted: true)
+      var receipts = try ledger.receipts(batch)[...]
+      var outcomes: [Outcome] = []
+      for refusal in refusals {
+        if let refusal {
+          outcomes.append(.failure(ServiceProblem(refusing: refusal)))
+        } else {
+          outcomes.append(receipts.popFirst().map { .success($0) } ?? .failure(.writerStopped))
+        }
+      }
+      return outcomes
+    }
+    return outcomes ?? entries.map { _ in .failure(.writerStopped) }
+  }
+
+  /// Does work on the log, from a thread that may wait. After a failure the log is opened again.
+  ///
+  /// - Returns: Nil after a failure.
+  func use<Value: Sendable>(
+    _ work: @Sendable (LocalLedger) throws(LedgerError) -> Value
+  ) -> Value? {
+    let (value, sizes): (Value?, Sizes?) = ledger.withLock { slot -> (Value?, Sizes?) in
       do throws(LedgerError) {
         let ledger = if let slot { slot } else { try open() }
         slot = ledger
-        let refusals = try ledger.refusals(of: entries)
-        var receipts = try ledger.append(
-          prepared: zip(entries, refusals).filter { $1 == nil }.map { $0.0 })[...]
-        let outcomes = refusals.map { refusal -> Outcome in
-          if let refusal { return .failure(ServiceProblem(refusing: refusal)) }
-          return receipts.popFirst().map { .success($0) } ?? .failure(.writerStopped)
-        }
-        return ([Outcome]?.some(outcomes), UInt64?.some(ledger.head.size.value))
+        let value = try work(ledger)
+        return (value, Sizes(ledger))
       } catch {
         complain(error)
         // The lock on the folder goes with it. Opening finishes or undoes what was begun.
@@ -190,20 +244,37 @@ final class Sequencer: Sendable {
         } catch {
           complain(error)
         }
-        return (nil, slot?.head.size.value)
+        return (nil, slot.map { Sizes($0) })
       }
     }
     state.withLock { state in
-      state.isStopped = size == nil
-      if let size, size > state.size { state.size = size }
-      if outcomes != nil { state.lastPublished = Seconds.now }
+      state.isStopped = sizes == nil
+      guard let sizes else { return }
+      let isAhead = sizes.signed > sizes.published
+      if sizes.published > state.size || !isAhead { state.lastPublished = Seconds.now }
+      if sizes.published > state.size || state.unpublishedSince == nil || !isAhead {
+        state.unpublishedSince = isAhead ? Seconds.now : nil
+      }
+      state.size = max(state.size, sizes.published)
+      state.signedSize = max(state.signedSize, sizes.signed)
     }
-    return outcomes ?? entries.map { _ in .failure(.writerStopped) }
+    return value
+  }
+
+  private struct Sizes: Sendable {
+    let published: UInt64
+    let signed: UInt64
+
+    init(_ ledger: LocalLedger) {
+      published = ledger.published.size.value
+      signed = ledger.head.size.value
+    }
   }
 
   private func open() throws(LedgerError) -> LocalLedger {
-    let ledger = try LocalLedger.open(at: directory)
+    let ledger = try LocalLedger.open(at: directory, claims: claims)
     ledger.admission = admission
+    ledger.indexesElsewhere = true
     return ledger
   }
 }

@@ -15,6 +15,9 @@ package struct ServiceConfiguration: Sendable {
   package var leastFreeByteCount: UInt64 = 256 << 20
   /// After this many seconds with an entry waiting and no new head the service is not healthy.
   package var staleAfterSeconds = 30.0
+  /// Who stamps published heads; nobody when nil.
+  package var timeAuthority: TimeAuthority?
+  package var timeEverySeconds = 86_400
 
   package init() {}
 }
@@ -36,5 +39,14 @@ enum ServiceLimits {
   static let gzipMemoryByteCount = 64 << 20
   static let gzipCacheByteCount = 16 << 20
   static let retryAfterSeconds = 1
+  /// From an addition until it is told that the witnesses did not sign.
+  static let cosigningSeconds = 10.0
+  /// One question to a witness, and a round of questions to all of them.
+  static let witnessSeconds = 4
+  /// Pauses after rounds without a quorum, the first and the longest.
+  static let firstPause = Duration.milliseconds(250)
+  static let longestPause = Duration.seconds(2)
+  /// Entries that have their places and wait for witnesses, at most.
+  static let unpublishedEntries: UInt64 = 65_536
   static let retryAfterStopSeconds = 5
 }

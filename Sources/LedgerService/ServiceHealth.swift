@@ -14,9 +14,7 @@ struct ServiceHealth: Equatable {
     }
     if status.isStopped {
       verdict = .stopped
-    } else if let oldest = status.oldestWaiting,
-      now - max(oldest, status.lastPublished) > staleAfterSeconds
-    {
+    } else if let due = ServiceHealth.due(status), now - due > staleAfterSeconds {
       // A head was due and none came: not a log that has nothing to do.
       verdict = .stale
     } else {
@@ -24,10 +22,27 @@ struct ServiceHealth: Equatable {
     }
   }
 
-  func document(size: UInt64, queued: Int, origin: String, isReadOnly: Bool) -> [UInt8] {
-    JSONValue.map([
-      ("origin", .string(origin)), ("queued", .int(queued)), ("readOnly", .bool(isReadOnly)),
-      ("size", .int(size)), ("status", .string(verdict.rawValue)),
-    ]).encoded
+  /// Since when a head is due; nil when none is.
+  private static func due(_ status: Sequencer.Status) -> Double? {
+    [status.oldestWaiting.map { max($0, status.lastPublished) }, status.unpublishedSince]
+      .compactMap { $0 }.min()
+  }
+
+  /// - Parameter status: Of the writer; nil where there is none.
+  func document(
+    size: UInt64, status: Sequencer.Status?, origin: String, hasEnded: Bool
+  ) -> [UInt8] {
+    var members: [(String, JSONValue)] = [
+      ("ended", .bool(hasEnded)), ("origin", .string(origin)),
+      ("queued", .int(status?.queuedEntries ?? 0)),
+      ("readOnly", .bool(status == nil)), ("size", .int(size)),
+      ("status", .string(verdict.rawValue)),
+    ]
+    if let holds = status?.quorumHolds {
+      members += [
+        ("quorum", .bool(holds)), ("unpublished", .int(status?.unpublishedEntries ?? 0)),
+      ]
+    }
+    return JSONValue.map(members.sorted { $0.0 < $1.0 }).encoded
   }
 }

@@ -39,47 +39,32 @@ final class ServiceMetrics: Sendable {
   /// The text format, version 0.0.4.
   func text(_ gauges: [(name: String, help: String, value: UInt64)]) -> String {
     let values = values.withLock { $0 }
-    var lines: [String] = []
-    func family(_ name: String, _ type: String, _ help: String) {
-      lines.append("# HELP pol_ledger_\(name) \(help)")
-      lines.append("# TYPE pol_ledger_\(name) \(type)")
-    }
-    func sample(_ name: String, _ value: UInt64) { lines.append("pol_ledger_\(name) \(value)") }
-    for gauge in gauges {
-      family(gauge.name, "gauge", gauge.help)
-      sample(gauge.name, gauge.value)
-    }
-    family("adds_total", "counter", "Additions, by how they ended.")
-    for result in AddResult.allCases {
-      sample("adds_total{result=\"\(result.rawValue)\"}", values.adds[result] ?? 0)
-    }
-    family("batches_total", "counter", "Published batches.")
-    sample("batches_total", values.batches)
-    family("batch_entries_total", "counter", "Additions in published batches.")
-    sample("batch_entries_total", values.batchEntries)
-    family("responses_total", "counter", "Answers, by class of status.")
-    for digit in 2...5 { sample("responses_total{class=\"\(digit)xx\"}", values.responses[digit]) }
-    family("connections_refused_total", "counter", "Connections closed at once: too many.")
-    sample("connections_refused_total", values.refusedConnections)
-    family("connections_cut_total", "counter", "Connections closed on a peer, by limit.")
-    for cut in Cut.allCases {
-      sample("connections_cut_total{reason=\"\(cut.rawValue)\"}", values.cuts[cut] ?? 0)
-    }
-    for (name, help, histogram) in [
-      ("add_seconds", "From the whole body of an addition to its answer.", values.addSeconds),
-      ("publish_seconds", "From taking a batch to its published head.", values.publishSeconds),
-    ] {
-      family(name, "histogram", help)
-      var total: UInt64 = 0
-      for (bound, count) in zip(ServiceMetrics.bounds, histogram.counts) {
-        total += count
-        sample("\(name)_bucket{le=\"\(bound)\"}", total)
-      }
-      total += histogram.counts.last ?? 0
-      sample("\(name)_bucket{le=\"+Inf\"}", total)
-      lines.append("pol_ledger_\(name)_sum \(histogram.sum)")
-      sample("\(name)_count", total)
-    }
-    return lines.joined(separator: "\n") + "\n"
+    var text = MetricsText(prefix: "pol_ledger")
+    for gauge in gauges { text.gauge(gauge.name, gauge.help, gauge.value) }
+    text.counter(
+      "adds_total", "Additions, by how they ended.", by: "result",
+      AddResult.allCases.map { ($0.rawValue, values.adds[$0] ?? 0) })
+    text.counter("batches_total", "Published batches.", values.batches)
+    text.counter("batch_entries_total", "Additions in published batches.", values.batchEntries)
+    addConnections(to: &text)
+    text.histogram(
+      "add_seconds", "From the whole body of an addition to its answer.", values.addSeconds)
+    text.histogram(
+      "publish_seconds", "From taking a batch to its signed head.", values.publishSeconds)
+    return text.whole
+  }
+
+  /// What every service counts: answers, and connections that were ended.
+  func addConnections(to text: inout MetricsText) {
+    let values = values.withLock { $0 }
+    text.counter(
+      "responses_total", "Answers, by class of status.", by: "class",
+      (2...5).map { ("\($0)xx", values.responses[$0]) })
+    text.counter(
+      "connections_refused_total", "Connections closed at once: too many.",
+      values.refusedConnections)
+    text.counter(
+      "connections_cut_total", "Connections closed on a peer, by limit.", by: "reason",
+      Cut.allCases.map { ($0.rawValue, values.cuts[$0] ?? 0) })
   }
 }

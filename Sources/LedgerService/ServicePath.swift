@@ -1,11 +1,16 @@
 import MerkleTrees
+import ProofPrimitives
+import TransparencyLedger
 
 /// What a request's path names (`spec/ledger-service.md` §3). Compared as bytes: nothing is decoded,
 /// so there is no second spelling and no way out of the folder.
 enum ServicePath: Equatable {
-  case treeHead, history, verifierKey
+  case treeHead, history, verifierKey, indexKey
   case tile(TileCoordinate)
   case bundle(TileCoordinate)
+  case lookup(Claim, from: UInt64)
+  case timeIndex
+  case timeFile(TimePath)
   case add, health, metrics, openAPI
 
   /// Nil for whatever is not served.
@@ -17,13 +22,18 @@ enum ServicePath: Equatable {
     case "checkpoint": self = .treeHead
     case "history": self = .history
     case "vkey": self = .verifierKey
+    case "index-key": self = .indexKey
+    case TimePath.index: self = .timeIndex
     case "add": self = .add
     case "healthz": self = .health
     case "metrics": self = .metrics
     case "openapi.yaml": self = .openAPI
     case let text:
-      guard let tile = ServicePath.tile(text) else { return nil }
-      self = tile
+      let file = TimePath(path: text).map { ServicePath.timeFile($0) }
+      guard let path = file ?? ServicePath.tile(text) ?? ServicePath.lookup(text) else {
+        return nil
+      }
+      self = path
     }
   }
 
@@ -53,21 +63,41 @@ enum ServicePath: Equatable {
     return tile.path == path ? .tile(tile) : nil
   }
 
+  /// `lookup/<place>/<digest>`, and `/<index>` without leading zeros where it is not the first page.
+  private static func lookup(_ path: String) -> ServicePath? {
+    let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      .map { String(Substring($0)) }
+    guard (3...4).contains(parts.count), parts[0] == "lookup",
+      let kind = ClaimKind(rawValue: parts[1]), let digest = Digest(hex: parts[2])
+    else { return nil }
+    var start: UInt64 = 0
+    if parts.count == 4 {
+      guard let index = UInt64(parts[3]), String(index) == parts[3], index < TreeSize.limit else {
+        return nil
+      }
+      start = index
+    }
+    return .lookup(Claim(kind, digest), from: start)
+  }
+
   /// Where it lies in the public folder; nil for what is no file.
   var fileName: String? {
     switch self {
     case .treeHead: "checkpoint"
     case .history: "history"
     case .verifierKey: "vkey"
+    case .indexKey: "index-key"
     case .tile(let tile): tile.path
     case .bundle(let tile): tile.bundlePath
-    case .add, .health, .metrics, .openAPI: nil
+    case .timeIndex: TimePath.index
+    case .timeFile(let file): file.path
+    case .lookup, .add, .health, .metrics, .openAPI: nil
     }
   }
 
   var isImmutable: Bool {
     switch self {
-    case .tile, .bundle: true
+    case .tile, .bundle, .timeFile: true
     default: false
     }
   }

@@ -23,12 +23,19 @@ struct ServiceProblem: Error, Hashable, Sendable {
 
   /// Why bytes are not taken as an entry; the reason comes from the bytes alone.
   init(refusing reason: LedgerError) {
-    self.init(422, reason.code.name, reason.message, remedy: reason.remedy)
+    switch reason.code {
+    case .logEnded: self.init(410, reason.code.name, reason.message, remedy: reason.remedy)
+    case .notBegun:
+      self.init(
+        503, reason.code.name, reason.message, remedy: "send it again later",
+        retryAfterSeconds: ServiceLimits.retryAfterStopSeconds)
+    default: self.init(422, reason.code.name, reason.message, remedy: reason.remedy)
+    }
   }
 
   static let titles: [Int: String] = [
     400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    406: "Not Acceptable", 408: "Request Timeout", 412: "Precondition Failed",
+    406: "Not Acceptable", 408: "Request Timeout", 410: "Gone", 412: "Precondition Failed",
     413: "Content Too Large", 415: "Unsupported Media Type", 416: "Range Not Satisfiable",
     422: "Unprocessable Content", 429: "Too Many Requests", 500: "Internal Server Error",
     503: "Service Unavailable",
@@ -45,6 +52,9 @@ struct ServiceProblem: Error, Hashable, Sendable {
   static let notFound = ServiceProblem(
     404, "notFound", "nothing is served at this path",
     remedy: "read the paths in /openapi.yaml; a tile is there once a tree head covers it")
+  static let noIndex = ServiceProblem(
+    404, "noIndex", "this service keeps no index of the log",
+    remedy: "ask the log's own service, or read the bundles")
   static let internalFailure = ServiceProblem(
     500, "internal", "the service could not read what it serves", remedy: "try again later")
   static let tooLong = ServiceProblem(
@@ -72,6 +82,10 @@ struct ServiceProblem: Error, Hashable, Sendable {
   static let writerStopped = ServiceProblem(
     503, "writerStopped", "the log stopped in the middle of a batch",
     remedy: "send it again; an entry that was logged meanwhile is not logged twice",
+    retryAfterSeconds: ServiceLimits.retryAfterStopSeconds)
+  static let quorumMissing = ServiceProblem(
+    503, "quorumMissing", "the witnesses that a tree head of this log needs did not sign in time",
+    remedy: "send it again later: an entry keeps its place and gets its first receipt",
     retryAfterSeconds: ServiceLimits.retryAfterStopSeconds)
   static let stopping = ServiceProblem(
     503, "stopping", "the service is about to stop", remedy: "send it again later",

@@ -117,7 +117,10 @@ import Testing
       "/checkpoint", "/history", "/vkey", "/add", "/healthz", "/metrics", "/openapi.yaml",
       "/tile/0/000", "/tile/7/000", "/tile/0/999", "/tile/0/x001/000", "/tile/0/x001/x234/067",
       "/tile/0/000.p/1", "/tile/0/x001/x234/067.p/255", "/tile/entries/000", "/checkpoint?x=1",
-      "/tile/entries/x999/999.p/9",
+      "/tile/entries/x999/999.p/9", "/time/index",
+      "/time/token/\(String(repeating: "0a", count: 32)).tst",
+      "/time/certificate/\(String(repeating: "0a", count: 32)).cer",
+      "/time/crl/\(String(repeating: "0a", count: 32)).crl",
     ]) func served(target: String)
   {
     #expect(ServicePath(target: target) != nil)
@@ -135,6 +138,11 @@ import Testing
       "/tile/0/000/", "/tile/0/000%2ep/1", "/tile/0/x-01/000", "/tile/7/999",
       "/tile/0/x999/x999/x999/x999/x999/x999/x999/999",
       "/tile/0/" + String(repeating: "x999/", count: 60) + "999", "/log.pem", "/lock",
+      "/time", "/time/", "/time/index/", "/time-lock", "/time/token", "/time/token/0a.tst",
+      "/time/token/\(String(repeating: "0A", count: 32)).tst",
+      "/time/token/\(String(repeating: "0a", count: 32))",
+      "/time/crl/\(String(repeating: "0a", count: 32)).cer",
+      "/time/token/../token/\(String(repeating: "0a", count: 32)).tst",
       "http://host/checkpoint", "*", "/checkpoint#x", "/tile/0/000 ",
     ]) func notFound(target: String)
   {
