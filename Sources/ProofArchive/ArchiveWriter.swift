@@ -394,6 +394,13 @@ package final class ArchiveWriter {
     if hasCheckpoint { durableStep = lastStep }
   }
 
+  /// The newest record that is known to be on disk, and how many there are up to it; nil before the first
+  /// checkpoint is. No crash and no failure of the store cuts it off again.
+  package var durableHead: (recordCount: Int, hash: Digest)? {
+    guard durableStep != nil, rows.indices.contains(durableCount - 1) else { return nil }
+    return (durableCount, rows[durableCount - 1].hash)
+  }
+
   /// Adds a note to the journal, which nothing hashes: times, resumes, hosts.
   ///
   /// An encrypted archive has no journal: its lines would be in clear.

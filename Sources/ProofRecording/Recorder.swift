@@ -31,15 +31,21 @@ package final class Recorder {
   /// The writer's last step when that was counted.
   private var recordedStep: Int
   private var unsynced = 0
+  private let anchoring: Anchoring?
+  /// Checkpoints since the last anchor; nil before the first.
+  private var unanchored: Int?
+  private var anchoredAt = ContinuousClock.now
 
   /// - Parameters:
   ///   - totalSteps: Steps of the whole run, from the settings; the last one ends the last segment.
   ///   - syncInterval: Checkpoints between syncs; a crash loses at most these.
   ///   - isStrict: Whether a failing store is an error, after which only a resumed run goes on.
   ///   - memoryLimit: For steps that cannot be recorded; beyond it the oldest are lost.
+  ///   - anchoring: Has the chain anchored while it grows; nil does not.
   package init(
     _ writer: ArchiveWriter, schedule: CheckpointSchedule, totalSteps: Int, syncInterval: Int = 64,
-    isStrict: Bool = false, memoryLimit: Int = KeptSteps.standardLimit
+    isStrict: Bool = false, memoryLimit: Int = KeptSteps.standardLimit,
+    anchoring: Anchoring? = nil
   ) {
     self.writer = writer
     self.schedule = schedule
@@ -49,6 +55,7 @@ package final class Recorder {
     kept = KeptSteps(after: writer.lastStep, byteLimit: memoryLimit)
     lastDue = writer.lastStep
     recordedStep = writer.lastStep
+    self.anchoring = anchoring
   }
 
   /// Steps reported so far, recorded or not.
@@ -95,8 +102,11 @@ package final class Recorder {
     missed = 0
     trouble = nil
     unsynced += 1
+    unanchored = unanchored.map { $0 + 1 }
     // The first one at once: what has no start cannot go on after a failure.
-    if unsynced >= syncInterval || writer.durableStep == nil || isRecovered || kept.isLarge {
+    if unsynced >= syncInterval || writer.durableStep == nil || isRecovered || kept.isLarge
+      || isAnchorDue
+    {
       try flush()
     }
   }
@@ -134,9 +144,28 @@ package final class Recorder {
       try writer.sync()
       unsynced = 0
       kept.drop(to: writer.lastStep)
+      anchor()
     } catch {
       try fail(error, misses: false)
     }
+  }
+
+  private var isAnchorDue: Bool {
+    anchoring?.isDue(after: unanchored, anchoredAt.duration(to: .now)) ?? false
+  }
+
+  /// Has the head of the durable chain anchored where that is due.
+  ///
+  /// Called after a sync alone. What a sync has acknowledged is never cut off: not by a crash, whose torn tail
+  /// comes after it, and not by a failure of the store, which falls back to it. So no anchor names a
+  /// record that the archive does not keep.
+  private func anchor() {
+    guard let anchoring, isAnchorDue, let step = writer.durableStep, let head = writer.durableHead
+    else { return }
+    anchoring.logger.submit(
+      ChainPoint(recordCount: head.recordCount, chainHead: head.hash, step: step))
+    unanchored = 0
+    anchoredAt = .now
   }
 
   /// Takes note of a failure of the store; an error that is the trainer's is thrown.

@@ -25,19 +25,29 @@ package final class RecorderSession {
     (CommitmentRequest) throws(RecordingError) -> OpeningRecord.Commitment?
   let commit: Commit
   let options: ArchiveWriter.Options
+  /// Has the chain of a run that was opened anchored, or not.
+  package typealias Anchor = (RecordedRun) throws(RecordingError) -> Anchoring?
+  private let anchor: Anchor
+  private var anchoring: Anchoring?
   private var state = State.waiting
+
+  /// Seconds that `finish` and the end of the lines wait for an anchor that is under way.
+  private static let lastAnchorSeconds = 10.0
 
   /// - Parameters:
   ///   - key: Nil is enough to resume and not to begin or finish.
   ///   - commit: The ledger's side of `begin`; the default makes a run without a ledger.
+  ///   - anchor: Asked once a run is open; the default anchors none.
   package init(
     archivePath: String, key: SigningKey?,
     options: ArchiveWriter.Options = ArchiveWriter.Options(),
-    commit: @escaping Commit = { _ throws(RecordingError) in nil }
+    commit: @escaping Commit = { _ throws(RecordingError) in nil },
+    anchor: @escaping Anchor = { _ throws(RecordingError) in nil }
   ) {
     self.archivePath = archivePath
     self.key = key
     self.commit = commit
+    self.anchor = anchor
     self.options = options
   }
 
@@ -80,12 +90,29 @@ package final class RecorderSession {
       ]
     }
     if let id { members.append(("id", .int(id))) }
+    noteAnchors()
     return JSONValue.map(members + standing).encoded
   }
 
   /// Makes durable what was recorded; for when the lines end.
   package func flush() throws(RecordingError) {
-    if case .recording(_, let recorder) = state { try recorder.flush() }
+    guard case .recording(_, let recorder) = state else { return }
+    try recorder.flush()
+    endAnchoring()
+  }
+
+  /// Why chain heads cannot be anchored; nil while that works.
+  package var anchorFailure: RecordingError? { anchoring?.logger.failure }
+
+  /// Before the seal, which closes the journal.
+  private func endAnchoring() {
+    _ = anchoring?.logger.finish(within: RecorderSession.lastAnchorSeconds)
+    noteAnchors()
+  }
+
+  private func noteAnchors() {
+    guard let anchoring, case .recording(let run, _) = state else { return }
+    for logged in anchoring.logger.takeNews().logged { run.note(logged) }
   }
 
   /// What every reply carries.
@@ -94,6 +121,7 @@ package final class RecorderSession {
     var members: [(String, JSONValue)] = [("step", .int(recorder.step))]
     if let durable = recorder.durableStep { members.append(("durableStep", .int(durable))) }
     if let next = recorder.nextCheckpoint { members.append(("nextCheckpoint", .int(next))) }
+    members += anchorMembers
     if let trouble = recorder.trouble {
       members.append(
         (
@@ -105,6 +133,17 @@ package final class RecorderSession {
           ])
         ))
     }
+    return members
+  }
+
+  private var anchorMembers: [(String, JSONValue)] {
+    guard let logger = anchoring?.logger else { return [] }
+    var members: [(String, JSONValue)] = []
+    if let newest = logger.newest {
+      members.append(
+        ("anchor", .map([("index", .int(newest.index)), ("step", .int(newest.point.step))])))
+    }
+    if let failure = logger.failure { members.append(("anchorTrouble", .string(failure.message))) }
     return members
   }
 
@@ -125,7 +164,7 @@ package final class RecorderSession {
     case ("begin", .waiting):
       let isStrict = try message.flag("strict")
       let run = try begin(&message)
-      return opened(run, isStrict: isStrict)
+      return try opened(run, isStrict: isStrict)
     case ("resume", .waiting):
       let folder = try message.optionalPath("stateFolder")
       let isStrict = try message.flag("strict")
@@ -134,7 +173,7 @@ package final class RecorderSession {
       let files = try folder.map { (folder) throws(RecordingError) in
         try writeState(of: run, to: folder)
       }
-      return opened(run, isStrict: isStrict) + (files.map { [("state", $0)] } ?? [])
+      return try opened(run, isStrict: isStrict) + (files.map { [("state", $0)] } ?? [])
     case ("step", .recording(_, let recorder)): try step(&message, recorder)
     case ("checkpoint", .recording(_, let recorder)): try checkpoint(&message, recorder)
     case ("flush", .recording(_, let recorder)):
@@ -157,8 +196,11 @@ package final class RecorderSession {
     RecordingError(.badEvent, message, remedy: remedy)
   }
 
-  private func opened(_ run: RecordedRun, isStrict: Bool) -> [(String, JSONValue)] {
-    state = .recording(run, run.recorder(isStrict: isStrict))
+  private func opened(
+    _ run: RecordedRun, isStrict: Bool
+  ) throws(RecordingError) -> [(String, JSONValue)] {
+    anchoring = try anchor(run)
+    state = .recording(run, run.recorder(isStrict: isStrict, anchoring: anchoring))
     let opening = run.writer.opening
     return [
       ("archiveID", .string(opening.archiveID.hex)), ("runSeed", .string(opening.runSeed.hex)),
@@ -172,6 +214,7 @@ package final class RecorderSession {
     let claims = try message.optionalObject("claims")
     try message.finish()
     guard let key else { throw badEvent("there is no key to seal with", "start with --key") }
+    if run.isComplete { endAnchoring() }
     let seal = try sealRun(run, key: key, claims: claims)
     state = .sealed(seal)
     return [

@@ -14,6 +14,8 @@ package struct RecordingError: Error, Sendable, CustomStringConvertible {
     package static let archive = Code(name: "archive")
     /// The commitment could not be logged.
     package static let commitment = Code(name: "commitment")
+    /// A chain head could not be anchored.
+    package static let anchor = Code(name: "anchor")
     /// The trainer failed.
     package static let trainer = Code(name: "trainer")
   }

@@ -23,11 +23,11 @@ package struct RecordedRun {
   /// - Parameter isStrict: Whether a failing store ends the recording, and does not just make a gap.
   package func recorder(
     syncInterval: Int = 64, isStrict: Bool = false,
-    memoryLimit: Int = KeptSteps.standardLimit
+    memoryLimit: Int = KeptSteps.standardLimit, anchoring: Anchoring? = nil
   ) -> Recorder {
     Recorder(
       writer, schedule: policy.schedule, totalSteps: description.steps, syncInterval: syncInterval,
-      isStrict: isStrict, memoryLimit: memoryLimit)
+      isStrict: isStrict, memoryLimit: memoryLimit, anchoring: anchoring)
   }
 
   package var isComplete: Bool {
