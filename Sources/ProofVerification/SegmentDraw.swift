@@ -50,12 +50,27 @@ package enum SegmentDraw {
       <= Int128(steps) * (2 * Int128(fraction.billionths) * count + one)
   }
 
+  /// The seed of a private draw: the nonce came after the seal, or so its owner says.
+  package static func seed(archiveRoot: Digest, sealDigest: Digest, nonce: [UInt8]) -> Digest {
+    SHA256.hash(.draw, archiveRoot.bytes, sealDigest.bytes, nonce)
+  }
+
+  /// The seed of a public draw: the nonce was fixed by a challenge on the ledger, and the head over that
+  /// challenge was nobody's to choose.
+  ///
+  /// - Parameters:
+  ///   - proof: Leaf hash of the proof that was challenged.
+  ///   - challenge: Leaf hash of the challenge.
+  ///   - headRoot: Of the first published head that covers the challenge.
+  package static func publicSeed(
+    proof: Digest, challenge: Digest, headRoot: Digest, nonce: [UInt8]
+  ) -> Digest {
+    SHA256.hash(.publicDraw, proof.bytes, challenge.bytes, headRoot.bytes, nonce)
+  }
+
   /// `count` distinct segments, sorted: the first steps of a Fisher-Yates shuffle over the ChaCha20
   /// stream of the seed. Anyone who has the nonce draws the same.
-  package static func draw(
-    _ count: Int, of segments: Int, archiveRoot: Digest, sealDigest: Digest, nonce: [UInt8]
-  ) -> [Int] {
-    let seed = SHA256.hash(.draw, archiveRoot.bytes, sealDigest.bytes, nonce)
+  package static func draw(_ count: Int, of segments: Int, seed: Digest) -> [Int] {
     var generator = ChaCha20Generator(key: seed.bytes)
     var moved: [Int: Int] = [:]
     var picked: [Int] = []

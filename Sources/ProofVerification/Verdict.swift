@@ -25,6 +25,7 @@ package enum CheckName: String, CaseIterable, Sendable {
   case ledger
   case claims
   case commitment
+  case anchors
   case start
   case dataset
   case segments
@@ -38,6 +39,7 @@ package enum CheckName: String, CaseIterable, Sendable {
     case .ledger: "ledger inclusion"
     case .claims: "first claim"
     case .commitment: "commitment"
+    case .anchors: "anchors"
     case .start: "start"
     case .dataset: "dataset"
     case .segments: "training steps"
@@ -89,6 +91,20 @@ package struct Coverage: Sendable {
   /// False for a nonce that was given, which the prover may have known before he sealed.
   package var isNonceFresh = true
   package var isFull = false
+  /// The challenge that fixed the nonce before anybody could know the draw; nil for a private draw.
+  package var publicDraw: PublicDraw?
+}
+
+/// What a public draw was made from, beside the nonce: anybody makes it again.
+package struct PublicDraw: Hashable, Sendable {
+  package let proof: Digest
+  package let challenge: Digest
+  package let challengeIndex: UInt64
+  /// Of the verifier who challenged.
+  package let keyID: Digest
+  /// The first published head that covers the challenge.
+  package let headSize: UInt64
+  package let headRoot: Digest
 }
 
 /// How far the evidence reaches, weakest first.
@@ -113,7 +129,11 @@ package struct Verdict: Sendable {
   package let proverKey: Digest?
   /// The tree head that the ledger checks were made against.
   package let treeHead: String?
+  /// Where the proof stands on the ledger, if it does.
+  package let ledgerIndex: UInt64?
   package let policyDigest: Digest
+  /// Leaf hash of the proof on the ledger that was judged; nil where none was found.
+  package let proofEntry: Digest?
 
   /// What a check says that was not made because an earlier one had decided.
   package static let endedEarly = "an earlier check ended the verification"
@@ -155,27 +175,49 @@ package struct Verdict: Sendable {
 
   private var coverageJSON: JSONValue {
     let trained = Double(max(1, coverage.trainedSteps))
-    return .object([
-      .init("segments", .int(coverage.segments)),
-      .init("drawnUniformly", .int(coverage.drawn)),
-      .init("targeted", .int(coverage.targeted)),
-      .init("executedSegments", .array(coverage.executedSegments.map { .int($0) })),
-      .init("executedSteps", .int(coverage.executedSteps)),
-      .init("trainedSteps", .int(coverage.trainedSteps)),
-      .init("stepsShare", .double(Double(coverage.executedSteps) / trained)),
-      .init("forgedFraction", .double(coverage.forgedFraction)),
-      .init("forgedSegments", .int(coverage.forgedSegments)),
-      .init("forgedStepShare", .double(coverage.forgedStepShare)),
-      .init("probabilityCaught", .double(coverage.probability)),
-      .init("bytesFetched", .int(coverage.bytesFetched)),
-      .init("requests", .int(coverage.requests)),
-      .init("archiveBytes", .int(coverage.archiveBytes)),
+    return .object(
+      [
+        .init("segments", .int(coverage.segments)),
+        .init("drawnUniformly", .int(coverage.drawn)),
+        .init("targeted", .int(coverage.targeted)),
+        .init("executedSegments", .array(coverage.executedSegments.map { .int($0) })),
+        .init("executedSteps", .int(coverage.executedSteps)),
+        .init("trainedSteps", .int(coverage.trainedSteps)),
+        .init("stepsShare", .double(Double(coverage.executedSteps) / trained)),
+        .init("forgedFraction", .double(coverage.forgedFraction)),
+        .init("forgedSegments", .int(coverage.forgedSegments)),
+        .init("forgedStepShare", .double(coverage.forgedStepShare)),
+        .init("probabilityCaught", .double(coverage.probability)),
+        .init("bytesFetched", .int(coverage.bytesFetched)),
+        .init("requests", .int(coverage.requests)),
+        .init("archiveBytes", .int(coverage.archiveBytes)),
+        .init(
+          "bytesShare",
+          .double(Double(coverage.bytesFetched) / Double(max(1, coverage.archiveBytes)))),
+        .init("full", .bool(coverage.isFull)),
+        .init("challenge", .string(coverage.drawName)),
+        .init("nonce", .string(Hex.encode(coverage.nonce))),
+      ] + publicDrawMembers)
+  }
+
+  private var publicDrawMembers: [JSONValue.Member] {
+    guard let draw = coverage.publicDraw else { return [] }
+    return [
       .init(
-        "bytesShare",
-        .double(Double(coverage.bytesFetched) / Double(max(1, coverage.archiveBytes)))),
-      .init("full", .bool(coverage.isFull)),
-      .init("challenge", .string(coverage.isNonceFresh ? "private" : "given")),
-      .init("nonce", .string(Hex.encode(coverage.nonce))),
-    ])
+        "publicDraw",
+        .object([
+          .init("proof", .string(draw.proof.hex)), .init("challenge", .string(draw.challenge.hex)),
+          .init("challengeIndex", .int(draw.challengeIndex)),
+          .init("challengerKeyID", .string(draw.keyID.hex)),
+          .init("headSize", .int(draw.headSize)), .init("headRoot", .string(draw.headRoot.hex)),
+        ]))
+    ]
+  }
+}
+
+extension Coverage {
+  /// `public`, `private`, or `given` for a nonce that somebody else chose.
+  package var drawName: String {
+    publicDraw != nil ? "public" : isNonceFresh ? "private" : "given"
   }
 }

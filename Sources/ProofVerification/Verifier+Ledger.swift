@@ -22,33 +22,21 @@ extension Verifier {
           + "\(Verifier.entryLimit)", code: LedgerError.Code.tooLarge.name,
         remedy: "use a ledger that proves its look-ups, or a newer pol")
     }
-    var found: [LocatedStatement] = []
-    var withdrawals: [VerifyingKey: LeafIndex] = [:]
-    var later = Set<Digest>()
-    _ = try asking { () throws(LedgerError) in
-      try ledger.scan { entry in
-        guard case .signed(let signed) = LedgerEntry.parse(entry.bytes) else { return }
-        // Whoever has a withdrawn key may sign with it, but nothing that counts.
-        guard withdrawals[signed.key] == nil || !isOn(.withdrawal) else {
-          if signed.key == seal.proverKey, case .proof(let proof) = signed.statement {
-            later.insert(proof.sealDigest)
-          }
-          return
-        }
-        if case .withdrawal = signed.statement { withdrawals[signed.key] = entry.index }
-        found.append(
-          LocatedStatement(index: entry.index, leafHash: entry.leafHash, signed: signed))
-      }
+    let statements = try asking { () throws(LedgerError) in try ledger.countedStatements() }
+    entries = statements.counting
+    if !isOn(.withdrawal) {
+      entries = (entries + statements.withdrawn).sorted { $0.index < $1.index }
     }
-    entries = found
     entriesByLeaf = Dictionary(
-      found.map { ($0.leafHash, $0) }, uniquingKeysWith: { first, _ in first })
+      entries.map { ($0.leafHash, $0) }, uniquingKeysWith: { first, _ in first })
     if let receipt = options.receipt, isOn(.receipt) { try check(receipt, ledger, seal) }
     isLedgerSound = true
     let published = published(seal)
     guard let first = published.first else {
       if !isOn(.ledgerInclusion) { return ["not on the ledger (not required)"] }
-      if later.contains(seal.digest), let index = withdrawals[seal.proverKey] {
+      if let index = statements.withdrawals[seal.proverKey],
+        statements.withdrawn.contains(where: { names($0, seal) })
+      {
         throw .undecided(
           "the prover withdrew this key at index \(index), before the archive was published",
           code: LedgerError.Code.withdrawnKey.name,
@@ -61,7 +49,8 @@ extension Verifier {
     // A receipt may be for any of them, and each is the prover's word.
     for found in published { try compare(found.statement, seal, reader) }
     proofs = published.map(\.statement)
-    let leaves = Set(published.map(\.entry.leafHash))
+    proofEntries = published.map(\.entry)
+    let leaves = Set(proofEntries.map(\.leafHash))
     parts = entries.compactMap { entry in
       guard case .proofPart(let part) = entry.signed.statement, leaves.contains(part.proof),
         entry.signed.key == seal.proverKey
@@ -85,11 +74,16 @@ extension Verifier {
         evidence.append("the opening at index \(standing.openedAt) counts for nothing: \(reason)")
       }
     }
-    if let index = withdrawals[seal.proverKey] {
+    if let index = statements.withdrawals[seal.proverKey] {
       evidence.append("the prover withdrew this key later, at index \(index)")
     }
     return evidence
       + (options.isLogKeyPinned ? [] : ["the log's key is its own word: pin it with --ledger-key"])
+  }
+
+  private func names(_ entry: LocatedStatement, _ seal: Seal) -> Bool {
+    guard case .proof(let proof) = entry.signed.statement else { return false }
+    return entry.signed.key == seal.proverKey && proof.sealDigest == seal.digest
   }
 
   private func standing(of entry: LocatedStatement) -> ClaimStanding {

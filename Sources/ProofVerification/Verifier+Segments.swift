@@ -12,15 +12,14 @@ extension Verifier {
         "not reached: the structure check could not be decided", code: "structure",
         remedy: "see the structure check")
     }
+    let seed = try drawSeed(seal)
     let count = norms.rows.count
     coverage.drawn =
       options.isFull
       ? count
       : SegmentDraw.count(
         segments: count, fraction: options.forgedFraction, confidence: options.confidence)
-    let drawn = SegmentDraw.draw(
-      coverage.drawn, of: count, archiveRoot: seal.archiveRoot, sealDigest: seal.digest,
-      nonce: coverage.nonce)
+    let drawn = SegmentDraw.draw(coverage.drawn, of: count, seed: seed)
     var chosen = Set(drawn)
     chosen.formUnion([0, count - 1])
     chosen.formUnion(
@@ -37,15 +36,15 @@ extension Verifier {
       // Drawn anew, others would be lacking.
       throw .undecided(
         refusal.message, code: "notHeld",
-        remedy: "\(refusal.remedy); then verify with --nonce \(Hex.encode(coverage.nonce))")
+        remedy: "\(refusal.remedy); then verify with \(sameDraw)")
     }
     if let closed = reader.ungranted(ordered) {
       throw .undecided(
         "the draw needs segments \(closed) too, which the grant does not open",
         code: "outsideGrant",
         remedy: "ask the prover for one with `pol grant --segments "
-          + "\(RangeSet(numbers: ordered).list) --held-out`, then verify with it and with --nonce "
-          + Hex.encode(coverage.nonce))
+          + "\(RangeSet(numbers: ordered).list) --held-out`, then verify with it and with "
+          + sameDraw)
     }
     try checkLengths(ordered, norms)
     for (done, segment) in ordered.enumerated() {
@@ -61,6 +60,11 @@ extension Verifier {
         + "(\(coverage.executedSteps) of \(coverage.trainedSteps) steps); every end state agrees in "
         + "every tensor"
     ]
+  }
+
+  /// The options that make this draw again.
+  private var sameDraw: String {
+    (options.challenge.map { "--challenge \($0) " } ?? "") + "--nonce \(Hex.encode(coverage.nonce))"
   }
 
   /// The gaps of which the prover himself says that steps are lost. All of them: such a segment spans

@@ -25,6 +25,8 @@ package final class Verifier {
   var policy: Policy?
   /// All that the prover published of this seal, the earliest first: each has to be true.
   var proofs: [ProofStatement] = []
+  /// Where those stand.
+  var proofEntries: [LocatedStatement] = []
   /// The parts of those proofs.
   var parts: [ProofPartStatement] = []
   var seen = SeenRecords()
@@ -49,6 +51,8 @@ package final class Verifier {
   /// Whether the commitment on the ledger was found to be this run's, whatever the policies say.
   var isCommitted = false
   var finalState: TrainingState?
+  /// What the draw is made from, when it is a public one.
+  var challenge: PublicChallenge?
   /// The tensors that every state of the run has; nil for an executor that may add some.
   var startSpecs: [TensorSpec]?
 
@@ -106,7 +110,9 @@ package final class Verifier {
       sealDigest: reader?.seal?.digest, modelDigest: reader?.seal?.modelDigest,
       proverKey: reader?.seal?.proverKey.keyID,
       treeHead: ledger.map { "\($0.head.origin) \($0.head.size) \($0.head.root.hex)" },
-      policyDigest: SHA256.hash(.policy, options.policy.encoded))
+      ledgerIndex: proofIndex,
+      policyDigest: SHA256.hash(.policy, options.policy.encoded),
+      proofEntry: challenge.map(\.statement.proof) ?? proofEntries.first?.leafHash)
   }
 
   private func run(_ name: CheckName) -> CheckResult {
@@ -118,6 +124,7 @@ package final class Verifier {
       case .ledger: evidence = try checkLedger()
       case .claims: evidence = try checkClaims()
       case .commitment: evidence = try checkCommitment()
+      case .anchors: evidence = try checkAnchors()
       case .start: evidence = try checkStart()
       case .dataset: evidence = try checkDataset()
       case .segments: evidence = try checkSegments()
@@ -139,6 +146,11 @@ package final class Verifier {
     switch name {
     case .ledger, .claims, .commitment:
       ledger == nil ? "no ledger was given" : "the ledger cannot be relied on"
+    case .anchors:
+      ledger == nil
+        ? "no ledger was given"
+        : isLedgerSound
+          ? "the run was not anchored while it trained" : "the ledger cannot be relied on"
     case .accuracy: "no held-out accuracy is claimed"
     default: "not asked for"
     }

@@ -1,3 +1,4 @@
+package import MerkleTrees
 package import ProofArchive
 package import ProofPrimitives
 package import TransparencyLedger
@@ -14,6 +15,9 @@ package struct VerifierOptions: Sendable {
   package var isFull = false
   /// 32 bytes that nobody knew before the archive was fixed.
   package var nonce: [UInt8] = []
+  /// The challenge on the ledger that the draw is made from; nil draws privately. Without `nonce`, the one that
+  /// a verdict has revealed is taken.
+  package var challenge: LeafIndex?
   package var policy = Policy.verifierDefault
   /// Takes a start that nothing proves for "verified" all the same.
   package var acceptsUnprovedStart = false
@@ -64,6 +68,8 @@ package enum Defence: String, CaseIterable, Sendable {
   case withdrawal
   case contested
   case commitment
+  case anchors
+  case challenge
   case policy
   case proverPolicy
   case schedule

@@ -185,7 +185,8 @@ import Testing
     let names = try files(folder)
     // Smaller bundles and tiles of heads that are gone are read by nobody.
     let unread = names.filter {
-      $0 == "vkey" || ($0.contains(".p/") && !$0.hasSuffix(".p/\(run.ledger.head.size)"))
+      ["vkey", "index-key"].contains($0)
+        || ($0.contains(".p/") && !$0.hasSuffix(".p/\(run.ledger.head.size)"))
     }
     for round in 0..<(isFullTier ? 1_000 : 100) {
       let name = names[round % names.count]

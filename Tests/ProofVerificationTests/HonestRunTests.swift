@@ -18,7 +18,8 @@ import TransparencyLedger
     #expect(verdict.answer == .verified, "\(verdict.summary)")
     #expect(verdict.answer.exitStatus == 0)
     #expect(verdict.assurance == .derived)
-    #expect(verdict.checks.allSatisfy { $0.status == .passed })
+    // Nobody anchored it.
+    #expect(verdict.checks.allSatisfy { ($0.name == .anchors) != ($0.status == .passed) })
     #expect(verdict.coverage.executedSegments == Array(0..<80))
     #expect(verdict.coverage.executedSteps == 240)
     #expect(verdict.coverage.probability == 1)

@@ -56,8 +56,9 @@ struct Judge {
       segments: segments, fraction: forgedFraction, confidence: confidence)
     let drawn = Set(
       SegmentDraw.draw(
-        count, of: segments, archiveRoot: seal.archiveRoot, sealDigest: seal.digest,
-        nonce: nonce(number)))
+        count, of: segments,
+        seed: SegmentDraw.seed(
+          archiveRoot: seal.archiveRoot, sealDigest: seal.digest, nonce: nonce(number))))
     return (drawn, drawn.union([0, segments - 1]))
   }
 }

@@ -46,7 +46,8 @@ import Testing
   func small(segments: Int) {
     #expect(SegmentDraw.count(segments: segments, fraction: 0.01, confidence: 0.999) == segments)
     let all = SegmentDraw.draw(
-      segments, of: segments, archiveRoot: .zero, sealDigest: .zero, nonce: [1])
+      segments, of: segments,
+      seed: SegmentDraw.seed(archiveRoot: .zero, sealDigest: .zero, nonce: [1]))
     #expect(all == Array(0..<segments))
   }
 
@@ -55,15 +56,27 @@ import Testing
     let one = Digest.zero
     let other = SHA256.hash([1])
     let nonce = Judge.nonce(1)
-    let draw = SegmentDraw.draw(40, of: 90, archiveRoot: one, sealDigest: one, nonce: nonce)
+    let draw = SegmentDraw.draw(
+      40, of: 90, seed: SegmentDraw.seed(archiveRoot: one, sealDigest: one, nonce: nonce))
     #expect(Set(draw).count == 40)
     #expect(draw.allSatisfy { (0..<90).contains($0) })
-    #expect(draw == SegmentDraw.draw(40, of: 90, archiveRoot: one, sealDigest: one, nonce: nonce))
-    #expect(draw != SegmentDraw.draw(40, of: 90, archiveRoot: other, sealDigest: one, nonce: nonce))
-    #expect(draw != SegmentDraw.draw(40, of: 90, archiveRoot: one, sealDigest: other, nonce: nonce))
     #expect(
       draw
-        != SegmentDraw.draw(40, of: 90, archiveRoot: one, sealDigest: one, nonce: Judge.nonce(2)))
+        == SegmentDraw.draw(
+          40, of: 90, seed: SegmentDraw.seed(archiveRoot: one, sealDigest: one, nonce: nonce)))
+    #expect(
+      draw
+        != SegmentDraw.draw(
+          40, of: 90, seed: SegmentDraw.seed(archiveRoot: other, sealDigest: one, nonce: nonce)))
+    #expect(
+      draw
+        != SegmentDraw.draw(
+          40, of: 90, seed: SegmentDraw.seed(archiveRoot: one, sealDigest: other, nonce: nonce)))
+    #expect(
+      draw
+        != SegmentDraw.draw(
+          40, of: 90,
+          seed: SegmentDraw.seed(archiveRoot: one, sealDigest: one, nonce: Judge.nonce(2))))
   }
 
   @Test("each segment, and each pair, is drawn equally often")
@@ -74,7 +87,8 @@ import Testing
     for round in 0..<rounds {
       let picked = Set(
         SegmentDraw.draw(
-          drawn, of: segments, archiveRoot: .zero, sealDigest: .zero, nonce: Judge.nonce(round)))
+          drawn, of: segments,
+          seed: SegmentDraw.seed(archiveRoot: .zero, sealDigest: .zero, nonce: Judge.nonce(round))))
       for segment in picked {
         counts[segment] += 1
         if picked.contains((segment + 5) % segments) { pairs[segment] += 1 }

@@ -77,9 +77,28 @@ extension Share: ExpressibleByFloatLiteral {
       let seed = SHA256.hash(.draw, root.bytes, seal.bytes, vector.nonce.bytes)
       #expect(seed.hex == vector.seed, "\(vector.id)")
       let drawn = SegmentDraw.draw(
-        vector.count, of: vector.segments, archiveRoot: root, sealDigest: seal,
-        nonce: vector.nonce.bytes)
+        vector.count, of: vector.segments,
+        seed: SegmentDraw.seed(archiveRoot: root, sealDigest: seal, nonce: vector.nonce.bytes))
       #expect(drawn == vector.drawn, "\(vector.id)")
+    }
+  }
+}
+
+extension DrawVectorTests {
+  @Test("seeds and drawn segments of public draws")
+  func publicDraws() throws {
+    let cases = try DrawVectorTests.vectors.get().publicDraws
+    #expect(cases.count > 5)
+    for vector in cases {
+      let seed = SegmentDraw.publicSeed(
+        proof: try #require(Digest(hex: vector.proof)),
+        challenge: try #require(Digest(hex: vector.challenge)),
+        headRoot: try #require(Digest(hex: vector.headRoot)),
+        nonce: try #require(Digest(hex: vector.nonce)).bytes)
+      #expect(seed.hex == vector.seed, "\(vector.id)")
+      #expect(
+        SegmentDraw.draw(vector.count, of: vector.segments, seed: seed) == vector.drawn,
+        "\(vector.id)")
     }
   }
 }
@@ -177,6 +196,18 @@ struct DrawVectors: Decodable, Sendable {
     let expect: String
   }
 
+  struct PublicDraw: Decodable {
+    let id: String
+    let segments: Int
+    let count: Int
+    let proof: String
+    let challenge: String
+    let headRoot: String
+    let nonce: String
+    let seed: String
+    let drawn: [Int]
+  }
+
   struct Draw: Decodable {
     let id: String
     let segments: Int
@@ -192,6 +223,7 @@ struct DrawVectors: Decodable, Sendable {
   let counts: [Count]
   let probabilities: [Probability]
   let stepShares: [StepShare]
+  let publicDraws: [PublicDraw]
   let draws: [Draw]
 }
 

@@ -235,6 +235,25 @@ def draw_cases():
                "drawn": picked}
 
 
+def public_draw_cases():
+    def digest(text):
+        return hashlib.sha256(text.encode()).digest()
+
+    proof, challenge, root, nonce = (digest(text) for text in ("proof", "challenge", "head", "nonce"))
+    for name, segments, count, inputs in [
+            ("thousand", 1000, 126, (proof, challenge, root, nonce)),
+            ("zeros", 1000, 126, (bytes(32),) * 4),
+            ("another-proof", 1000, 126, (digest("another"), challenge, root, nonce)),
+            ("another-challenge", 1000, 126, (proof, digest("another"), root, nonce)),
+            ("another-head", 1000, 126, (proof, challenge, digest("another"), nonce)),
+            ("another-nonce", 1000, 126, (proof, challenge, root, digest("another"))),
+            ("proof-and-challenge-exchanged", 1000, 126, (challenge, proof, root, nonce))]:
+        seed = hashlib.sha256(b"pol/v1/public-draw\n" + b"".join(inputs)).digest()
+        yield {"id": name, "segments": segments, "count": count, "proof": inputs[0].hex(),
+               "challenge": inputs[1].hex(), "headRoot": inputs[2].hex(), "nonce": inputs[3].hex(),
+               "seed": seed.hex(), "drawn": draw(segments, count, seed)[0]}
+
+
 def targeted(sizes, largest, smallest):
     """NaN counts as infinity; ties go to the last for the largest, to the first for the smallest."""
     sizes, picked = [inf if size != size else size for size in sizes], set()
@@ -297,7 +316,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     sections = [("shares", share_cases()), ("counts", count_cases()),
                 ("probabilities", probability_cases()), ("stepShares", step_share_cases()),
-                ("draws", draw_cases())]
+                ("draws", draw_cases()), ("publicDraws", public_draw_cases())]
     text = ",\n".join(f'  "{name}": ' + rows(cases, "  ") for name, cases in sections)
     (folder / "draw.json").write_text("{\n" + text + "\n}\n")
     (folder / "targeted.json").write_text(rows(targeted_cases(), "") + "\n")
