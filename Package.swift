@@ -19,6 +19,7 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(
       url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -65,13 +66,21 @@ let package = Package(
         "CZlib", "TransparencyLedger", "ChunkStorage", "MerkleTrees", "Cryptography",
         "ProofPrimitives",
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Mustache", package: "swift-mustache"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
+      resources: [
+        .embedInCode("openapi.yaml"), .embedInCode("Explorer/explorer.css"),
+        .embedInCode("Explorer/explorer.js"), .embedInCode("Explorer/layout.mustache"),
+        .embedInCode("Explorer/home.mustache"), .embedInCode("Explorer/entry.mustache"),
+        .embedInCode("Explorer/search.mustache"), .embedInCode("Explorer/key.mustache"),
+        .embedInCode("Explorer/head.mustache"), .embedInCode("Explorer/problem.mustache"),
+        .embedInCode("Explorer/entries.mustache"), .embedInCode("Explorer/plot.mustache"),
+      ], swiftSettings: strict),
     .target(
       name: "ProofRecording",
       dependencies: ["ProofArchive", "ChunkStorage", "Cryptography", "ProofPrimitives"],
@@ -101,8 +110,8 @@ let package = Package(
       name: "pol-bench",
       dependencies: [
         "CKernels",
-        "ProofRecording", "Reexecution", "CheckpointFiles", "ProofArchive", "ChunkStorage",
-        "Cryptography", "ProofPrimitives",
+        "ProofRecording", "Reexecution", "CheckpointFiles", "ProofArchive", "TransparencyLedger",
+        "ChunkStorage", "Cryptography", "ProofPrimitives",
       ],
       swiftSettings: strict),
 

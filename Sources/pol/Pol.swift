@@ -22,8 +22,10 @@ struct Pol: ParsableCommand {
     version: version,
     subcommands: [
       Keygen.self, Train.self, Record.self, SealCommand.self, GrantCommand.self, Publish.self,
-      Lookup.self, Verify.self, Inspect.self, Check.self, Repair.self, Repack.self, Import.self,
-      Export.self, Convert.self, Push.self, Pull.self, LedgerCommand.self, Execute.self,
+      Lookup.self, Verify.self, Challenge.self, Inspect.self, Check.self, Repair.self, Repack.self,
+      Import.self, Export.self, Convert.self, Push.self, Pull.self, LedgerCommand.self,
+      WitnessCommand.self, TimeCommand.self,
+      Execute.self,
     ])
 
   static func main() {

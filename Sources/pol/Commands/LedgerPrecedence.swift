@@ -20,6 +20,7 @@ struct LedgerPrecedence: ParsableCommand {
   @Argument(help: ArgumentHelp("The other one.", valueName: "claim"))
   var second: String
   @OptionGroup var ledgerOptions: LedgerOptions
+  @OptionGroup var timeOptions: TimeTrustOptions
   @OptionGroup var memoryOptions: HeadMemoryOptions
   @OptionGroup var reporting: Reporting
 
@@ -29,59 +30,53 @@ struct LedgerPrecedence: ParsableCommand {
 
   func run() throws {
     try reporting.run { output in
+      let trust = try timeOptions.trust()
       guard let access = try ledgerOptions.open(output) else { return 1 }
       try memoryOptions.memory()?.check(access.view)
       let finder = ClaimFinder(access.view)
-      let matches = try [first, second].map { try find($0, finder) }
+      let matches = try [first, second].map { try finder.proof(named: $0) }
       let standings = try finder.standings(of: matches)
-      let claims = try matches.map { match in
-        guard let standing = standings[match.index] else { throw notAProof("\(match.index)") }
-        return try ComparedClaim(match, standing, access.view)
+      let withdrawals = try finder.withdrawals(of: matches)
+      let claims = try matches.compactMap { match in
+        try standings[match.index].map {
+          try ComparedClaim(match, $0, withdrawals[match.index], access.view)
+        }
       }
       guard claims.count == 2, claims[0].index != claims[1].index else {
         throw CommandFailure(
           code: "usage", place: printable(second), message: "the two claims are one entry",
           remedy: "name two entries")
       }
-      for (name, claim) in zip(["A", "B"], claims) {
+      let report = ClocksReport(access.view, trust, output)
+      // What a hidden entry fixed has the hidden entry's times.
+      let clocks = try claims.map { claim in
+        let entry = try access.view.entry(claim.committedAt)
+        return report.clocks(of: claim.committedAt, entry.leafHash)
+      }
+      for ((name, claim), clocks) in zip(zip(["A", "B"], claims), clocks) {
         output.line("\(name)  entry \(claim.index) by key \(claim.keyID)")
         output.rows(claim.rows.map { ("   \($0.0)", $0.1) })
+        for line in clocks?.lines ?? [] { output.line("   \(line)") }
       }
       let words = ComparedClaim.order(claims[0], claims[1])
-      for line in words { output.line(line) }
+      for line in words + ClocksText.meanings { output.line(line) }
       output.document(
         "pol-precedence/1",
         [
           ("origin", .string(access.view.head.origin)),
           ("treeSize", .int(access.view.head.size.value)),
           ("treeRoot", .string(access.view.head.root.hex)),
-          ("claims", .array(claims.map(\.json))), ("order", .array(words.map { .string($0) })),
+          (
+            "claims",
+            .array(
+              zip(claims, clocks).map { claim, clocks in
+                .object(claim.members + (clocks.map { [.init("clocks", $0.json)] } ?? []))
+              })
+          ), ("clockMeanings", ClocksText.meaningsJSON),
+          ("order", .array(words.map { .string($0) })),
         ])
       return 0
     }
-  }
-
-  private func find(_ text: String, _ finder: ClaimFinder) throws -> LedgerMatch {
-    let leafHash: Digest
-    if let digest = Digest(hex: text) {
-      leafHash = digest
-    } else if let number = UInt64(text), "\(number)" == text {
-      leafHash = try finder.view.entry(LeafIndex(number)).leafHash
-    } else {
-      throw CommandFailure(
-        code: "usage", place: printable(text), message: "this is neither an index nor a leaf hash",
-        remedy: "find the entry with `pol lookup`")
-    }
-    guard let match = try finder.matches([Claim(.entry, leafHash)]).first,
-      match.signed?.isProof == true
-    else { throw notAProof(text) }
-    return match
-  }
-
-  private func notAProof(_ text: String) -> CommandFailure {
-    CommandFailure(
-      code: "wrongKind", place: printable(text), message: "this names no proof on the ledger",
-      remedy: "find the entry with `pol lookup`")
   }
 }
 
@@ -90,13 +85,19 @@ private struct ComparedClaim {
   private let match: LedgerMatch
   private let proof: ProofStatement?
   private let standing: ClaimStanding
+  private let withdrawal: KeyWithdrawal?
   private let firstHead: SignedTreeHead
 
   var index: LeafIndex { match.index }
+  var committedAt: LeafIndex { standing.committedAt }
   var keyID: String { match.signed?.key.keyID.hex ?? "" }
 
-  init(_ match: LedgerMatch, _ standing: ClaimStanding, _ view: LedgerView) throws {
+  init(
+    _ match: LedgerMatch, _ standing: ClaimStanding, _ withdrawal: KeyWithdrawal?,
+    _ view: LedgerView
+  ) throws {
     self.match = match
+    self.withdrawal = withdrawal
     self.standing = standing
     if case .proof(let proof)? = match.signed?.statement {
       self.proof = proof
@@ -124,18 +125,23 @@ private struct ComparedClaim {
         standing.runCommitment.map { "entry \($0), before the training" }
           ?? "none of its own: nothing says when the training began"
       ),
+    ] + (withdrawal.map { [("key", $0.words)] } ?? [])
+  }
+
+  var members: [JSONValue.Member] {
+    [
+      .init("index", .int(index.value)), .init("keyID", .string(keyID)),
+      .init("model", .string(proof?.modelDigest.hex ?? "")),
+    ] + standing.members + [
+      .init("firstHeadSize", .int(firstHead.head.size.value)), KeyWithdrawal.member(withdrawal),
     ]
   }
 
-  var json: JSONValue {
-    .object(
-      [
-        .init("index", .int(index.value)), .init("keyID", .string(keyID)),
-        .init("model", .string(proof?.modelDigest.hex ?? "")),
-      ] + standing.members + [.init("firstHeadSize", .int(firstHead.head.size.value))])
-  }
-
   static func order(_ a: ComparedClaim, _ b: ComparedClaim) -> [String] {
+    let void = zip(["A", "B"], [a, b]).filter { $0.1.withdrawal?.isBefore ?? false }
+    guard void.isEmpty else {
+      return void.map { "\($0.0) does not count: it stands after the withdrawal of its key" }
+    }
     let isSame = a.proof?.modelDigest == b.proof?.modelDigest
     let (x, y) = (a.standing.committedAt, b.standing.committedAt)
     // One entry can be opened by one statement only, so the two places differ.

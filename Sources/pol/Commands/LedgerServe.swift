@@ -18,9 +18,7 @@ struct LedgerServe: ParsableCommand {
 
   @Argument(help: ArgumentHelp("The ledger's folder.", valueName: "dir"))
   var directory: String
-  @Option(
-    help: ArgumentHelp("Where to listen; port 0 takes a free one.", valueName: "address:port"))
-  var listen = "127.0.0.1:8080"
+  @OptionGroup var listening: ListenOptions
   @Flag(help: "Take no entries; the private folder is not needed.")
   var readOnly = false
   @Flag(help: "Take any bytes, not only signed statements.")
@@ -36,6 +34,10 @@ struct LedgerServe: ParsableCommand {
   @Option(
     help: ArgumentHelp("Unhealthy when entries wait this long for a head.", valueName: "seconds"))
   var staleAfter = 30
+  @Option(help: ArgumentHelp("Have published heads stamped by this authority.", valueName: "url"))
+  var timeAuthority: String?
+  @Option(help: ArgumentHelp("Stamp the newest head this often.", valueName: "seconds"))
+  var timeEvery = 86_400
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
@@ -48,23 +50,18 @@ struct LedgerServe: ParsableCommand {
     guard connectionsPerAddress > 0, staleAfter > 0 else {
       throw ValidationError("--connections-per-address and --stale-after are above 0")
     }
-    _ = try place()
-  }
-
-  /// Host and port; an IPv6 address stands in brackets.
-  private func place() throws -> (host: String, port: Int) {
-    guard let colon = listen.lastIndex(of: ":"),
-      let port = UInt16(listen[listen.index(after: colon)...])
-    else { throw ValidationError("--listen is an address, a colon and a port up to 65535") }
-    var host = listen[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-    return (host.isEmpty ? "0.0.0.0" : String(host), Int(port))
+    guard (1...31_536_000).contains(timeEvery) else {
+      throw ValidationError("--time-every is a number of seconds from 1 to 31,536,000")
+    }
+    guard timeAuthority == nil || !readOnly else {
+      throw ValidationError("--time-authority needs the private folder: not with --read-only")
+    }
   }
 
   func run() throws {
     try reporting.run { output in
       var configuration = ServiceConfiguration()
-      (configuration.host, configuration.port) = try place()
+      (configuration.host, configuration.port) = try listening.place(port: 8080)
       configuration.isReadOnly = readOnly
       configuration.takesOpaqueEntries = opaque
       configuration.addsPerAddress = addsPerAddress
@@ -72,6 +69,8 @@ struct LedgerServe: ParsableCommand {
       configuration.connectionsPerAddress = connectionsPerAddress
       configuration.leastFreeByteCount = UInt64(leastFree) << 20
       configuration.staleAfterSeconds = Double(staleAfter)
+      configuration.timeAuthority = try timeAuthority.map { try TimeAuthority($0) }
+      configuration.timeEverySeconds = timeEvery
       guard
         access("\(directory)/checkpoint", F_OK) == 0 || access("\(directory).private", F_OK) == 0
       else {
@@ -81,9 +80,14 @@ struct LedgerServe: ParsableCommand {
       }
       let server: LedgerServer
       do throws(LedgerError) {
-        server = try LedgerServer(directory: directory, configuration: configuration) {
-          StandardStream.error.write("pol: the log stopped and is opened again: \($0)\n")
-        }
+        server = try LedgerServer(
+          directory: directory, configuration: configuration,
+          complain: {
+            let what =
+              $0.code == .quorumMissing
+              ? "too few witnesses sign" : "the log stopped and is opened again"
+            StandardStream.error.write("pol: \(what): \($0)\n")
+          }, complainOfTime: { StandardStream.error.write("pol: \($0)\n") })
       } catch {
         guard error.code == .inUse else { throw error }
         throw CommandFailure(
@@ -104,8 +108,7 @@ struct LedgerServe: ParsableCommand {
   private static func announce(
     _ started: LedgerServer.Started, _ directory: String, _ isReadOnly: Bool, _ output: Output
   ) {
-    let host = started.host.contains(":") ? "[\(started.host)]" : started.host
-    let url = "http://\(host):\(started.port)"
+    let url = ListenOptions.url(started.host, started.port)
     let verifierKeyFile = "\(directory)/vkey"
     output.line(
       "serving \(url)\(isReadOnly ? " (read only)" : "")  origin \(printable(started.origin))  "

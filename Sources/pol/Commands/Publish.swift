@@ -1,6 +1,8 @@
 import ArgumentParser
 import ChunkStorage
 import Cryptography
+import Glibc
+import LedgerService
 import MerkleTrees
 import ProofArchive
 import ProofPrimitives
@@ -11,7 +13,7 @@ struct Publish: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Publish a sealed archive's statement on a ledger.",
     discussion: """
-      First a hidden entry is logged that fixes the statement without showing it; once that stands \
+      Tensors that find no room in the statement follow in parts of it. First a hidden entry is logged that fixes the statement without showing it; once that stands \
       under a published head, the statement follows and opens it. So nobody who sees the statement on its \
       way can be earlier. What opens the hidden entry is kept beside the archive until then \
       (.publishing): a publication that was cut off goes on when the command is given again.
@@ -43,8 +45,10 @@ struct Publish: ParsableCommand {
   var contentKey: String?
   @Option(
     help: ArgumentHelp(
-      "Whose cosignatures the receipt needs (C2SP tlog-policy).", valueName: "file"))
-  var ledgerPolicy: String?
+      "Have the entry time-stamped by this authority (.tst beside the receipt).", valueName: "url"))
+  var timeAuthority: String?
+  @OptionGroup var timeOptions: TimeTrustOptions
+  @OptionGroup var trustOptions: LedgerTrustOptions
   @OptionGroup var storeOptions: StoreOptions
   @OptionGroup var reporting: Reporting
 
@@ -63,23 +67,31 @@ struct Publish: ParsableCommand {
       let statement = try Publication.proof(of: reader, location: location)
       let parts = try Publication.partDigests(of: reader)
       // Before anything is logged: a policy that cannot be read must not be found out afterwards.
-      let policy = try ledgerPolicy.map { try loadLedgerPolicy($0) }
+      let authority = try timeAuthority.map { try TimeAuthority($0) }
+      let timeTrust = try timeOptions.trust()
+      let trust = try trustOptions.trust()
       var base = archive
       while base.count > 1, base.hasSuffix("/") { base.removeLast() }
       if base.hasSuffix(".pol") { base.removeLast(4) }
       let receiptPath = receipt ?? "\(base).tlog-proof"
       let entryPath = entry ?? "\(base).entry"
-      let log = try LedgerWriter(ledger)
+      let log = try LedgerWriter(ledger, trust)
       let answer = try publish(
         statement, parts, on: log, by: signingKey, draft: "\(base).publishing")
       let stored = try answer.view.entry(answer.index)
       try CommandFailure.at(ledger) {
         _ = try answer.proof.verify(
-          leafHash: stored.leafHash, by: answer.view.verifierKey, origin: log.origin, policy: policy
-        )
+          leafHash: stored.leafHash, by: answer.view.verifierKey, origin: log.origin,
+          policy: trust.policy)
       }
       try DurableFile.write(answer.proof.encoded, to: receiptPath)
       try DurableFile.write(stored.bytes, to: entryPath)
+      var tokenPath: String?
+      if let authority {
+        let path = "\(base).tst"
+        try stamp(stored.leafHash, by: authority, timeTrust, entryPath, to: path)
+        tokenPath = path
+      }
       let finder = ClaimFinder(answer.view)
       let matches = try finder.matches([Claim(.model, statement.modelDigest)])
       let others = matches.filter { $0.signed.map { $0.key != signingKey.verifyingKey } ?? false }
@@ -91,7 +103,7 @@ struct Publish: ParsableCommand {
           + [
             ("model digest", statement.modelDigest.hex), ("receipt", printable(receiptPath)),
             ("entry file", printable(entryPath)),
-          ])
+          ] + (tokenPath.map { [("token", printable($0))] } ?? []))
       for other in others {
         output.line(
           "also claimed  at index \(other.index) by key \(other.signed?.key.keyID.short ?? "")…")
@@ -105,9 +117,28 @@ struct Publish: ParsableCommand {
           ("modelDigest", .string(statement.modelDigest.hex)),
           ("archiveRoot", .string(statement.archiveRoot.hex)),
           ("receipt", .string(receiptPath)), ("entry", .string(entryPath)),
+          ("token", .string(tokenPath ?? "")),
           ("alsoClaimedAt", .array(others.map { .int($0.index.value) })),
         ])
       return 0
+    }
+  }
+
+  /// The publication stands by then, and stays whatever becomes of the token.
+  private func stamp(
+    _ leafHash: Digest, by authority: TimeAuthority, _ trust: TimestampTrust?, _ entryPath: String,
+    to path: String
+  ) throws {
+    do {
+      let token = try authority.token(over: leafHash)
+      if let trust { _ = try token.check(trust) }
+      try DurableFile.write(token.der, to: path)
+    } catch {
+      let failure = CommandFailure(error)
+      throw CommandFailure(
+        code: failure.code, place: "--time-authority",
+        message: "the entry is published; no token was had: \(failure.message)",
+        remedy: "run the command again, or `pol time stamp --entry \(printable(entryPath))`")
     }
   }
 
@@ -128,8 +159,10 @@ struct Publish: ParsableCommand {
         remedy: "give a URL of at most 2,048 bytes without control characters, or none")
     }
     let answer: LedgerWriter.Addition
-    if let before = try published(statement, on: log, by: key) {
+    // A draft comes first: a publication that was cut off may have logged the proof and not its parts.
+    if access(path, F_OK) != 0, let before = try published(statement, on: log, by: key) {
       answer = try log.add(before)
+      try complete(before, parts, on: log, by: key)
     } else {
       let draft = try PublicationDraft.open(
         path, for: statement, logOrigin: log.origin, count: 1 + parts.count)
@@ -140,6 +173,26 @@ struct Publish: ParsableCommand {
     }
     try PublicationDraft.close(path)
     return answer
+  }
+
+  /// Logs the parts that a proof in the log lacks. They open nothing: their tensors are public with the model.
+  private func complete(
+    _ proof: [UInt8], _ parts: [[Digest]], on log: LedgerWriter, by key: SigningKey
+  ) throws {
+    let leafHash = MerkleTree.leafHash(of: proof)
+    let known = try log.view().lookup([Claim(.proof, leafHash)]).compactMap {
+      match -> [Digest]? in
+      guard let signed = match.signed, case .proofPart(let part) = signed.statement,
+        signed.key == key.verifyingKey
+      else { return nil }
+      return part.tensors
+    }
+    for tensors in parts where !known.contains(tensors) {
+      let part = ProofPartStatement(
+        logOrigin: log.origin, proof: leafHash,
+        proverKey: Digest(key.verifyingKey.rawBytes) ?? .zero, tensors: tensors)
+      _ = try log.add(try LedgerEntry.signed(part.encoded, by: key))
+    }
   }
 
   /// The entry that says this already; its opening is another one, or none.

@@ -19,12 +19,15 @@ struct Train: ParsableCommand {
         pol train run.pol --data digits --key key.pem --steps 1000 --every 10 \\
           --prepare
         pol train run.pol
+        pol train run.pol --ledger https://example.org/ledger --key key.pem \\
+          --anchor-every 10m
       """)
 
   @Argument(help: "Folder of the archive.")
   var archive: String
   @OptionGroup var preparation: PreparationOptions
   @OptionGroup var recording: RecordingOptions
+  @OptionGroup var anchorOptions: AnchoringOptions
   @Option(help: "Threads that share a matrix product; changes no bit.")
   var threads = 1
   @Flag(help: "Stop when a checkpoint cannot be written, instead of training on and leaving a gap.")
@@ -36,6 +39,9 @@ struct Train: ParsableCommand {
   @OptionGroup var reporting: Reporting
 
   func validate() throws {
+    guard
+      anchorOptions.anchorEvery == nil || (preparation.ledger != nil && preparation.key != nil)
+    else { throw ValidationError("--anchor-every needs --ledger and --key") }
     guard (1...1024).contains(threads) else { throw ValidationError("--threads is 1 to 1024") }
   }
 
@@ -63,6 +69,10 @@ struct Train: ParsableCommand {
   private func train(_ run: RecordedRun, _ report: TrainReport, _ output: Output) throws -> Int32 {
     let trainer = try ReferenceRun(run, threadCount: threads)
     let total = run.description.steps
+    let anchoring = try anchorOptions.anchoring(
+      of: run, ledger: preparation.ledger, key: try preparation.signingKey(),
+      trust: preparation.ledger == nil ? LedgerTrust() : try preparation.trustOptions.trust())
+    let anchors = AnchorNews(anchoring, run, output)
     let start = ContinuousClock.now
     let firstStep = run.writer.lastStep
     if !report.isNew {
@@ -72,15 +82,17 @@ struct Train: ParsableCommand {
     let progress = ProgressBar("training")
     var lastLoss: Float?
     let outcome = try TrainingRun.run(
-      trainer, into: run.recorder(isStrict: strict),
+      trainer, into: run.recorder(isStrict: strict, anchoring: anchoring),
       shouldStop: { Interruption.signalNumber != nil },
       troubled: { tell($0, progress, output) }, retry: { waitForStore(failures: $0, output) }
     ) { step, record in
       let loss = Float(bitPattern: record.loss)
       lastLoss = loss
       progress.show(Double(step) / Double(total), "step \(step)  loss \(brief(Double(loss)))")
+      anchors.tell { progress.finish() }
     }
     progress.finish()
+    anchors.end(isInterrupted: Interruption.signalNumber != nil)
     let elapsed = start.duration(to: .now)
     let seconds =
       Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18

@@ -8,17 +8,23 @@ struct ClaimFinder {
   /// What was asked for in the first place.
   let claims: Set<Claim>
   private let index: ClaimIndex?
+  private let service: RemoteClaimIndex?
 
-  init(_ view: LedgerView, index: ClaimIndex? = nil, claims: Set<Claim> = []) {
+  init(
+    _ view: LedgerView, index: ClaimIndex? = nil, service: RemoteClaimIndex? = nil,
+    claims: Set<Claim> = []
+  ) {
     self.view = view
     self.index = index
+    self.service = service
     self.claims = claims
   }
 
-  var method: String { index == nil ? "scan" : "index" }
+  var method: String { service != nil ? "service" : index == nil ? "scan" : "index" }
 
   func matches(_ claims: Set<Claim>) throws -> [LedgerMatch] {
     if claims.isEmpty { return [] }
+    if let service { return try service.lookup(claims).matches }
     return if let index { try index.lookup(claims, in: view) } else { try view.lookup(claims) }
   }
 

@@ -45,6 +45,8 @@ struct CommandFailure: Error {
       self.init(
         code: error.code.name, place: error.path ?? "", message: error.message,
         remedy: error.remedy)
+    case let error as TimestampError:
+      self.init(code: error.code.name, place: "", message: error.message, remedy: error.remedy)
     case let error as ParsingError:
       self.init(
         code: "malformed", place: "byte \(error.offset)", message: error.reason,

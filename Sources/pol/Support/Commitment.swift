@@ -7,10 +7,10 @@ import TransparencyLedger
 
 /// Logs a run's commitment and says what record 0 has to say of it.
 func logCommitment(
-  _ request: CommitmentRequest, key: SigningKey, ledger path: String
+  _ request: CommitmentRequest, key: SigningKey, ledger path: String, trust: LedgerTrust
 ) throws(RecordingError) -> OpeningRecord.Commitment {
   do throws(LedgerError) {
-    let ledger = try LedgerWriter(path)
+    let ledger = try LedgerWriter(path, trust)
     let statement = CommitmentStatement(
       datasetRoot: request.datasetRoot, logOrigin: ledger.origin,
       policyDigest: request.policyDigest,

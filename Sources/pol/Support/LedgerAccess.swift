@@ -17,15 +17,12 @@ struct LedgerAccess {
   ///   - key: A verifier key, or a file with one; nil takes the policy's, else the ledger's own word.
   ///   - policy: A ledger policy's file; without one the log's signature is enough.
   init(_ location: String, key: String?, policy: String? = nil) throws {
-    let source: any LedgerSource =
-      location.hasPrefix("http://") || location.hasPrefix("https://")
-      ? ObjectLedgerSource(try openObjectSource(location))
-      : DirectoryLedgerSource(directory: location)
+    let source = try LedgerAccess.source(location)
     let policy = try policy.map { try loadLedgerPolicy($0) }
     view = try CommandFailure.at(location) {
       let verifierKey: NoteVerifierKey
       if let key {
-        verifierKey = try LedgerAccess.verifierKey(key)
+        verifierKey = try LedgerAccess.verifierKey(key, place: "--ledger-key")
       } else if let policy, !policy.logs.isEmpty {
         return try LedgerView(source: source, policy: policy)
       } else {
@@ -37,6 +34,12 @@ struct LedgerAccess {
     isKeyPinned = key != nil || !(policy?.logs.isEmpty ?? true)
   }
 
+  static func source(_ location: String) throws -> any LedgerSource {
+    location.hasPrefix("http://") || location.hasPrefix("https://")
+      ? ObjectLedgerSource(try openObjectSource(location))
+      : DirectoryLedgerSource(directory: location)
+  }
+
   /// Who cosigned the head, and when by their own clocks.
   func witnessLines() throws -> [String] {
     guard let policy = view.policy else { return [] }
@@ -46,7 +49,23 @@ struct LedgerAccess {
     }
   }
 
-  private static func verifierKey(_ text: String) throws -> NoteVerifierKey {
+  /// A key of index roots: 64 hexadecimal digits, or a file with them.
+  static func indexKey(_ text: String) throws -> VerifyingKey {
+    var text = text
+    if access(text, F_OK) == 0 {
+      let bytes = try DurableFile.readWhole(text, limit: 4096, followsSymlinks: true)
+      text = String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self)
+    }
+    guard let raw = Digest(hex: text), let key = VerifyingKey(rawBytes: raw.bytes) else {
+      throw CommandFailure(
+        code: "badKey", place: "--index-key", message: "this is no key of index roots",
+        remedy: "give 64 hexadecimal digits, or the file index-key of the ledger")
+    }
+    return key
+  }
+
+  /// A verifier key, or the one in a file.
+  static func verifierKey(_ text: String, place: String) throws -> NoteVerifierKey {
     // A verifier key holds `+`; so may a file name, which therefore is tried first.
     if access(text, F_OK) == 0 {
       let bytes = try DurableFile.readWhole(text, limit: 4096, followsSymlinks: true)
@@ -55,7 +74,7 @@ struct LedgerAccess {
         try NoteVerifierKey(text: line.hasSuffix("\n") ? String(line.dropLast()) : line)
       }
     }
-    return try CommandFailure.at("--ledger-key") { try NoteVerifierKey(text: text) }
+    return try CommandFailure.at(place) { try NoteVerifierKey(text: text) }
   }
 }
 
@@ -86,12 +105,43 @@ struct LedgerOptions: ParsableArguments {
     guard let ledger else { return nil }
     let access = try LedgerAccess(ledger, key: ledgerKey, policy: ledgerPolicy)
     for line in try access.witnessLines() { output.hint(line) }
+    // A word of help only: whoever cannot read the last entry is told so by what needs it.
+    if let end = try? access.view.end() {
+      output.hint(
+        "this log has ended"
+          + (end.statement.successor.isEmpty
+            ? "" : " and goes on as \(printable(end.statement.successor)): look there too"))
+    }
     if !access.isKeyPinned {
       output.hint(
         "the ledger's own word was taken for its key; pin it with --ledger-key "
           + printable(access.view.verifierKey.description))
     }
     return access
+  }
+}
+
+/// How a command that adds to a ledger judges it.
+struct LedgerTrust {
+  /// Whose cosignatures heads and receipts need; nil asks for the log's signature alone.
+  var policy: LedgerPolicy?
+  /// Nil when heads are not remembered.
+  var memory: HeadMemory?
+}
+
+/// The options of every command that adds to a ledger.
+struct LedgerTrustOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Whose cosignatures heads and receipts need (C2SP tlog-policy).", valueName: "file"))
+  var ledgerPolicy: String?
+  @OptionGroup var memoryOptions: HeadMemoryOptions
+
+  /// Reads the policy and makes the folder of heads, before anything is logged.
+  func trust() throws -> LedgerTrust {
+    LedgerTrust(
+      policy: try ledgerPolicy.map { try loadLedgerPolicy($0) },
+      memory: try memoryOptions.memory())
   }
 }
 

@@ -7,9 +7,16 @@ import ProofVerification
 import TransparencyLedger
 
 /// A log to add to: in its folder, as its one writer, or through the service of that writer.
-enum LedgerWriter {
-  case folder(LocalLedger)
-  case service(RemoteLedger)
+///
+/// Whatever head it shows is judged as any reader's: by the policy, and by the head that is remembered.
+struct LedgerWriter {
+  private enum Way {
+    case folder(LocalLedger)
+    case service(RemoteLedger)
+  }
+
+  private let way: Way
+  private let trust: LedgerTrust
 
   struct Addition {
     let index: LeafIndex
@@ -19,9 +26,10 @@ enum LedgerWriter {
     let view: LedgerView
   }
 
-  init(_ location: String) throws(LedgerError) {
+  init(_ location: String, _ trust: LedgerTrust) throws(LedgerError) {
+    self.trust = trust
     if location.hasPrefix("http://") || location.hasPrefix("https://") {
-      self = .service(try RemoteLedger(location))
+      way = .service(try RemoteLedger(location, policy: trust.policy))
       return
     }
     guard access("\(location)/checkpoint", F_OK) == 0 || access("\(location).private", F_OK) == 0
@@ -33,7 +41,7 @@ enum LedgerWriter {
     do throws(LedgerError) {
       let ledger = try LocalLedger.open(at: location)
       ledger.admission = .statements
-      self = .folder(ledger)
+      way = .folder(ledger)
     } catch {
       guard error.code == .inUse else { throw error }
       throw LedgerError(
@@ -43,18 +51,31 @@ enum LedgerWriter {
   }
 
   var origin: String {
-    switch self {
+    switch way {
     case .folder(let ledger): ledger.origin
     case .service(let ledger): ledger.verifierKey.name
     }
   }
 
   /// The log as it is now published.
+  ///
+  /// - Throws: `.quorumMissing`, `.notInPolicy`; `.rolledBack` and `.forked`, with the evidence at the
+  ///   error's path.
   func view() throws(LedgerError) -> LedgerView {
-    switch self {
-    case .folder(let ledger): try ledger.view()
-    case .service(let ledger): try ledger.view()
-    }
+    let view =
+      switch way {
+      case .folder(let ledger): try ledger.view()
+      case .service(let ledger): try ledger.view()
+      }
+    return try judged(view)
+  }
+
+  private func judged(_ view: LedgerView) throws(LedgerError) -> LedgerView {
+    let head = try SignedTreeHead(
+      note: view.signedHead.note, by: view.verifierKey, policy: trust.policy)
+    try trust.memory?.check(view)
+    return LedgerView(
+      source: view.source, verifierKey: view.verifierKey, signedHead: head, policy: trust.policy)
   }
 
   /// Adds one entry and answers once it is under a published head.
@@ -63,8 +84,10 @@ enum LedgerWriter {
   /// Adds entries in their order, in a folder as one batch, and answers for the first once all stand under
   /// a published head.
   func add(_ entries: [[UInt8]]) throws(LedgerError) -> Addition {
+    // A log that broke its promise gets nothing more.
+    _ = try view()
     var first: Addition?
-    switch self {
+    switch way {
     case .service(let ledger):
       for entry in entries {
         let answer = try ledger.add(entry)
@@ -80,7 +103,9 @@ enum LedgerWriter {
     guard let first else {
       throw LedgerError(.database, "nothing was added", remedy: "report this", path: origin)
     }
-    return first
+    return Addition(
+      index: first.index, proof: first.proof, wasKnown: first.wasKnown,
+      view: try judged(first.view))
   }
 }
 
@@ -88,20 +113,26 @@ enum LedgerWriter {
 /// that does not verify is no receipt.
 struct RemoteLedger {
   let url: String
-  /// The log's own word; whoever verifies later pins it.
+  /// The policy's where it lists logs; else the log's own word, and whoever verifies later pins it.
   let verifierKey: NoteVerifierKey
   private let source: ObjectLedgerSource
   private let post: HTTPPost
+  private let policy: LedgerPolicy?
 
-  init(_ url: String) throws(LedgerError) {
+  init(_ url: String, policy: LedgerPolicy?) throws(LedgerError) {
     self.url = url
+    self.policy = policy
     do throws(StorageError) {
       source = ObjectLedgerSource(try openObjectSource(url))
       post = try HTTPPost(url, path: "/add")
     } catch {
       throw RemoteLedger.failure(error)
     }
-    verifierKey = try source.statedVerifierKey()
+    if let policy, !policy.logs.isEmpty {
+      verifierKey = try LedgerView(source: source, policy: policy).verifierKey
+    } else {
+      verifierKey = try source.statedVerifierKey()
+    }
   }
 
   func view() throws(LedgerError) -> LedgerView {
@@ -129,7 +160,8 @@ struct RemoteLedger {
         remedy: "check that the URL is that of `pol ledger serve`", path: url)
     }
     let proof = try LogProof(parsing: Array(text.utf8))
-    let head = try proof.verify(leafHash: leafHash, by: verifierKey, origin: verifierKey.name)
+    let head = try proof.verify(
+      leafHash: leafHash, by: verifierKey, origin: verifierKey.name, policy: policy)
     let view = LedgerView(source: source, verifierKey: verifierKey, signedHead: head)
     if leafHash != MerkleTree.leafHash(of: entry) {
       // The same statement with another valid signature may have been there before; nothing else.

@@ -18,6 +18,7 @@ struct OverlapAnswer {
   private let claim: LocatedStatement
   private let proof: ProofStatement
   private let standing: ClaimStanding?
+  private let withdrawal: KeyWithdrawal?
   private let overlap: ClaimOverlap
 
   /// Every other proof that shares something with `reference`, by when it was fixed.
@@ -48,6 +49,7 @@ struct OverlapAnswer {
     proofs += try finder.matches(Set(named.map { Claim(.entry, $0) }))
     let parts = try finder.matches(Set(proofs.map { Claim(.proof, $0.entry.leafHash) }))
     let standings = try finder.standings(of: proofs)
+    let withdrawals = try finder.withdrawals(of: proofs)
     var seen = Set<Digest>()
     return proofs.compactMap { match -> OverlapAnswer? in
       guard let claim = match.located, case .proof(let proof) = claim.signed.statement,
@@ -62,7 +64,8 @@ struct OverlapAnswer {
       let overlap = ClaimOverlap(of: reference.parts, in: ClaimedParts(proof, parts: own))
       guard !overlap.isEmpty else { return nil }
       return OverlapAnswer(
-        claim: claim, proof: proof, standing: standings[claim.index], overlap: overlap)
+        claim: claim, proof: proof, standing: standings[claim.index],
+        withdrawal: withdrawals[claim.index], overlap: overlap)
     }
     .sorted { ($0.committedAt, $0.claim.index) < ($1.committedAt, $1.claim.index) }
   }
@@ -88,14 +91,14 @@ struct OverlapAnswer {
       "  \(claim.index)  proof by key \(claim.signed.key.keyID.short)…"
         + (standing.map { ", \($0.words)" } ?? ""),
       "     in common: \(shares.joined(separator: "; "))",
-    ]
+    ] + (withdrawal.map { ["     key \($0.words)"] } ?? [])
   }
 
   var json: JSONValue {
     var members: [JSONValue.Member] =
       [
         .init("index", .int(claim.index.value)),
-        .init("keyID", .string(claim.signed.key.keyID.hex)),
+        .init("keyID", .string(claim.signed.key.keyID.hex)), KeyWithdrawal.member(withdrawal),
       ] + (standing?.members ?? [])
     members += [
       .init("tensorsShared", .int(overlap.tensorsShared)),

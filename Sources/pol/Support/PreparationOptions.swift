@@ -14,8 +14,10 @@ struct PreparationOptions: ParsableArguments {
   var key: String?
   @Option(
     help: ArgumentHelp(
-      "Ledger folder: commits before the first step, which proves the start.", valueName: "dir"))
+      "Ledger: commits there before the first step, which proves the start.",
+      valueName: "dir-or-url"))
   var ledger: String?
+  @OptionGroup var trustOptions: LedgerTrustOptions
   @Option(help: "Training steps. (default: 5000)")
   var steps: Int?
   @Option(help: "Steps between checkpoints. (default: 5)")
@@ -69,13 +71,14 @@ struct PreparationOptions: ParsableArguments {
     let policy = try runPolicy(for: settings)
     try keeps(settings, policy)
     warn(settings, policy, output)
+    let trust = try ledger == nil ? LedgerTrust() : trustOptions.trust()
     return try prepareRun(
       at: path, proverKey: signingKey.verifyingKey,
       settings: RunDescription(parsing: settings.canonicalBytes), policy: policy,
       points: dataset.points, isPrivate: privateData, options: options
     ) { request throws(RecordingError) in
       try ledger.map { path throws(RecordingError) in
-        try logCommitment(request, key: signingKey, ledger: path)
+        try logCommitment(request, key: signingKey, ledger: path, trust: trust)
       }
     }
   }
@@ -150,10 +153,13 @@ struct PreparationOptions: ParsableArguments {
     }
   }
 
+  /// The key that was given.
+  func signingKey() throws -> SigningKey? { try key.map { try loadSigningKey($0) } }
+
   /// A key that is given for a run that goes on has to be its own.
   func checkKey(of run: RecordedRun) throws {
     guard let key else { return }
-    guard try loadSigningKey(key).verifyingKey == run.writer.opening.proverKey else {
+    guard try signingKey()?.verifyingKey == run.writer.opening.proverKey else {
       throw CommandFailure(
         code: "malformed", place: printable(key),
         message: "this is not the key that the run was prepared with",

@@ -67,6 +67,8 @@ struct TrainReport {
         ))
     }
     if gaps.count > TrainReport.gapsShown { rows.append(("gaps", "\(gaps.count) in all")) }
+    let anchors = NotedAnchors(in: run)
+    if let words = anchors.words { rows.append(("anchored", words)) }
     rows.append(("archive root", run.writer.root.hex))
     output.rows(rows)
     output.document("pol-train/1", members(more))
@@ -90,6 +92,7 @@ struct TrainReport {
             ])
           })
       ),
+      ("anchors", NotedAnchors(in: run).json),
     ] + more
   }
 }

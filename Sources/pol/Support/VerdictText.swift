@@ -78,7 +78,9 @@ struct VerdictText {
       }
     }
     lines.append("  assurance    \(verdict.assurance.rawValue)")
-    let challenge = coverage.isNonceFresh ? "private" : "given, not private"
+    let challenge =
+      coverage.publicDraw.map { "public, entry \($0.challengeIndex)" }
+      ?? (coverage.isNonceFresh ? "private" : "given, not private")
     lines.append("  challenge    \(challenge), nonce \(Hex.encode(coverage.nonce).prefix(24))…")
     return lines
   }

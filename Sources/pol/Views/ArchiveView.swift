@@ -9,11 +9,13 @@ struct ArchiveView {
   private let name: String
   private let summary: ArchiveSummary
   private let stepOffset: Int
+  private let anchors: NotedAnchors
 
   init(_ reader: ArchiveReader, name: String) throws {
     self.reader = reader
     self.name = name
     stepOffset = reader.stepOffset
+    anchors = NotedAnchors(in: reader.source)
     let progress = ProgressBar("reading records")
     defer { progress.finish() }
     summary = try ArchiveSummary(reader) { progress.show($0) }
@@ -105,6 +107,7 @@ struct ArchiveView {
     if summary.gaps.count > ArchiveView.gapsShown {
       rows.append(("gaps", "\(summary.gaps.count) in all"))
     }
+    if let words = anchors.words { rows.append(("anchored", "\(words), says the journal")) }
     if let claims {
       rows.append(("claimed", "\(claims.correct) of \(claims.count) held-out points correct"))
     }
@@ -145,6 +148,7 @@ struct ArchiveView {
             ])
           })
       ),
+      ("anchors", anchors.json),
       (
         "losses",
         .array(
