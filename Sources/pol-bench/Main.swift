@@ -10,6 +10,8 @@ import ProofPrimitives
            pol-bench archive SCRATCH RUN...
            pol-bench memory SCRATCH BYTES
            pol-bench opening SCRATCH [CHECKPOINTS]
+           pol-bench ledger-requests FILE COUNT signed|opaque
+           pol-bench ledger-growth LEDGER COUNT QUERIES
     Prints one JSON document. SCRATCH is a folder; what an earlier run left there is replaced.
 
     """
@@ -54,6 +56,15 @@ import ProofPrimitives
       try OpeningBenchmark.run(scratch: arguments[1], checkpoints: count)
     // What `opening` becomes when the archive is made.
     case ("opening-read", 2): return document(try OpeningBenchmark.read(scratch: arguments[1]))
+    case ("ledger-requests", 4):
+      guard let count = Int(arguments[2]), ["signed", "opaque"].contains(arguments[3]) else {
+        return nil
+      }
+      return try LedgerBenchmark.writeRequests(
+        to: arguments[1], count: count, signed: arguments[3] == "signed")
+    case ("ledger-growth", 4):
+      guard let count = Int(arguments[2]) else { return nil }
+      return try LedgerBenchmark.grow(arguments[1], to: count, queries: arguments[3])
     default: return nil
     }
   }

@@ -35,10 +35,8 @@ def rows(scratch, part):
     return [bounds.with_bounds(one) for one in found]
 
 
-def print_table(found):
-    """Two tables of at most 80 columns: ours with their bounds, and all stores side by side."""
-    ratios = {one["id"]: one["ratio"] for one in found}
-    ours = [one for one in found if one["id"].split(".")[1] not in ("peer", "estimate")]
+def print_bounds(ours):
+    """A table of rows with their bounds."""
     if ours:
         print(f"\n{'row':<32}{'measured':>12}{'good':>12}{'excellent':>12}")
     for one in ours:
@@ -50,6 +48,11 @@ def print_table(found):
     if missed:
         print(f"missed: {len(missed)} of {len(ours)}")
 
+
+def print_table(found):
+    """Two tables of at most 80 columns: ours with their bounds, and all stores side by side."""
+    ratios = {one["id"]: one["ratio"] for one in found}
+    print_bounds([one for one in found if one["id"].split(".")[1] not in ("peer", "estimate")])
     short = ["adam", "bf16", "conv", "pure", "tune"]
     print(f"\n{'raw bytes over stored':<17}" .ljust(32) + f"{'':26}{'speed':>6}{'file':>8}{'1 MiB':>8}")
     print(f"{'store':<17}" + "".join(f"{name:>8}" for name in short)

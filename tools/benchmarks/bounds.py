@@ -1,6 +1,6 @@
-"""What the archive's figures should be: a bound that is good, and one that is excellent.
+"""What the figures of the archive and of the ledger should be: a bound that is good, and one that is excellent.
 
-The limits behind them: SHA-256 of every byte, LZ4 and one filter pass for the speeds; the order-0
+The limits behind the archive's: SHA-256 of every byte, LZ4 and one filter pass for the speeds; the order-0
 entropy of exponents and of differences for the ratios of size.
 """
 import dataclasses
@@ -43,6 +43,15 @@ BOUNDS = {
     "archive.restore_one_over_cp": at_most(2, 1),
     "archive.slice_ranges": at_most(3, 2),
     "archive.slice_bytes": at_most(2 * 2**20, 1.5 * 2**20),
+    "ledger.add_per_verify_rate": Bound(0.35, 0.45),
+    "ledger.opaque_per_verify_rate": Bound(0.6, 0.8),
+    "ledger.add_per_fdatasync": Bound(0.17, 0.25),
+    "ledger.add_p50_s": at_most(0.6, 0.1),
+    "ledger.add_p99_s": at_most(1.2, 0.3),
+    "ledger.lookup_p99_ms": at_most(5, 3),
+    "ledger.start_s": at_most(2, 0.5),
+    "ledger.memory_mib": at_most(300, 200),
+    "ledger.growth": at_most(1.2, 1.1),
 }
 
 
