@@ -72,6 +72,10 @@ let ledgerTargets: [String: FuzzTarget] = [
     same(heads.flatMap(\.line), bytes)
     for head in heads { _ = try? head.signedHead(by: log.verifierKey) }
   },
+  "time-index": { bytes in
+    let whole = bytes.lastIndex(of: 10).map { bytes[...$0] } ?? []
+    same(try TimeIndex(parsing: bytes).lines.flatMap { Array($0.text.utf8) }, Array(whole))
+  },
   // The first byte says how many entries there are to be.
   "entry-bundle": { bytes in
     guard let count = bytes.first else { return }
@@ -114,6 +118,12 @@ let ledgerTargets: [String: FuzzTarget] = [
         same(key.description.utf8, bytes)
       }
     }
+  },
+  // By the file's own key: what it says of itself is all that a stranger can make fit.
+  "evidence": { bytes in
+    let evidence = try EvidenceFile(parsing: bytes)
+    same(evidence.encoded, bytes)
+    _ = try evidence.check(by: evidence.statedKey, policy: evidence.statedPolicy, trust: TimestampTrust(roots: []))
   },
   // The proof, then the 32 bytes of a key and a root.
   "claim-map-proof": { bytes in

@@ -1,3 +1,4 @@
+import COpenSSL
 import Glibc
 
 @testable import CheckpointFiles
@@ -25,6 +26,14 @@ private let opening = signer.map { key in
     archiveID: id, proverKey: key.verifyingKey, datasetRoot: id, datasetCount: 64,
     settingsDigest: id, policyDigest: id, runSecret: id, salt: id, commitment: nil)
 }
+
+/// A root by whom the corpus' tokens are believed.
+nonisolated(unsafe) private let timeRoots: [[UInt8]] = {
+  guard let file = try? RandomAccessFile("testvectors/time/root.cer"),
+    let bytes = try? file.bytes(0..<file.byteCount)
+  else { return [] }
+  return [bytes]
+}()
 
 private func word(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(value >> ($0 * 8) & 255) } }
 
@@ -158,6 +167,27 @@ let fuzzTargets: [String: FuzzTarget] = [
   "policy": { bytes in
     _ = try? Policy(parsing: bytes, form: .relaxed)
     same(try Policy(parsing: bytes).encoded, bytes)
+  },
+  // Each with what is asked of it: OpenSSL reads on when a value is used.
+  "timestamp-token": { bytes in
+    let token = try TimestampToken(der: bytes)
+    guard token.der == bytes else { fatalError("a token is kept as it came") }
+    _ = try token.check(TimestampTrust(roots: timeRoots))
+  },
+  "timestamp-reply": { _ = try TimestampRequest.token(inReply: $0) },
+  "revocation-list": { bytes in
+    _ = try? CertificateFile.parse(bytes, .revocationLists)
+    let list = try RevocationList(bytes)
+    for root in timeRoots {
+      guard let certificate = Certificate.parse(root) else { continue }
+      defer { X509_free(certificate) }
+      _ = list.isBy(certificate)
+      _ = list.revocation(of: certificate, countsAt: 0)
+    }
+  },
+  "certificate-file": { bytes in
+    let found = try CertificateFile.parse(bytes, .certificates)
+    guard !found.isEmpty else { fatalError("no certificate, and no error") }
   },
   "settings": { _ = try RunSettings(parsing: $0) },
   "points-file": { _ = try PointFile.parse($0) },
