@@ -8,6 +8,9 @@ import ProofPrimitives
 package struct RootedFiles: Sendable {
   package let root: String
 
+  /// Of a file that `replace` or `createTogether` writes, until it has its name.
+  package static let temporarySuffix = ".tmp"
+
   package init(_ root: String) { self.root = root }
 
   /// The bytes of a regular file of at most `limit` bytes; nil when there is no such file.
@@ -50,7 +53,7 @@ package struct RootedFiles: Sendable {
     _ name: String, with bytes: [UInt8], mode: UInt32 = 0o644, syncsFolder: Bool = true
   ) throws(StorageError) {
     let entry = try make(name)
-    let temporary = entry.name + ".tmp"
+    let temporary = entry.name + RootedFiles.temporarySuffix
     _ = unlinkat(entry.folder.raw, temporary, 0)
     try DurableFile.write(
       bytes, to: entry, temporary: temporary, mode: mode, replaces: true, syncsFolder: syncsFolder)
@@ -94,8 +97,8 @@ package struct RootedFiles: Sendable {
     return nil
   }
 
-  /// Adds to a file's end, and syncs it and its folder, where other names may have changed. A crash may leave a part of `bytes` there.
-  /// The caller is the only writer.
+  /// Adds to a file's end, and syncs it and its folder, where other names may have changed. A crash may
+  /// leave a part of `bytes` there. The caller is the only writer.
   package func append(_ name: String, _ bytes: [UInt8]) throws(StorageError) {
     try change(name, O_WRONLY | O_CREAT) { file, byteCount, place throws(StorageError) in
       try SystemCalls.write(bytes, file, offset: byteCount, place: place)
@@ -234,7 +237,7 @@ private final class WrittenFile {
 
   deinit { if file != nil, !isPublished { _ = unlinkat(folder.raw, temporary, 0) } }
 
-  private var temporary: String { name + ".tmp" }
+  private var temporary: String { name + RootedFiles.temporarySuffix }
 
   func write(_ bytes: [UInt8]) throws(StorageError) {
     _ = unlinkat(folder.raw, temporary, 0)

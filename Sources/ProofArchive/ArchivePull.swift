@@ -60,7 +60,23 @@ package struct ArchivePull: Sendable {
       source: source, local: local, listing: listing, supervision: supervision)
     try pull.refuseAnother(ArchiveFiles.seal, listing.sealBytes)
     try pull.refuseAnother(ArchiveFiles.objects, listing.tableBytes)
+    try pull.removeLeftovers(path)
     return (pull, store, lock)
+  }
+
+  /// Removes what a killed pull left and this one would not go on with: temporary files, and the second
+  /// name of a file that already has its own. The folder would never be the archive and nothing else.
+  private func removeLeftovers(_ path: String) throws(ArchiveError) {
+    try DirectoryListing.removeTemporaryFiles(path)
+    try storing { () throws(StorageError) in
+      var names = [PartialArchive.fileName + RootedFiles.temporarySuffix]
+      for row in listing.rows where try local.byteCount(of: row.name) != nil {
+        names.append(row.name + PartialFile.suffix)
+      }
+      for name in names where try local.byteCount(of: name) != nil {
+        try DurableFile.remove("\(path)/\(name)")
+      }
+    }
   }
 
   var isStopped: Bool { supervision.isStopped() }

@@ -92,16 +92,6 @@ extension ArchiveWriter {
     return ArchiveWriter(path: path, parts, dataset, options)
   }
 
-  /// Removes what a process left that died while it wrote a file; the lock is held, so nobody writes.
-  private static func removeTemporaryFiles(_ path: String) throws(ArchiveError) {
-    for name in try DirectoryListing.names(path) {
-      guard name.split(separator: "/").last?.hasPrefix(DurableFile.temporaryPrefix) == true else {
-        continue
-      }
-      try storing { () throws(StorageError) in try DurableFile.remove("\(path)/\(name)") }
-    }
-  }
-
   /// Locks the folder, cuts records and packs, and syncs both: what is found is on disk when this
   /// returns, also when the process that wrote it died before it had synced.
   ///
@@ -128,7 +118,7 @@ extension ArchiveWriter {
         remedy: "`pol verify` and `pol check` read it; start a run in another folder")
     }
     let access: ArchiveAccess = options.epochKey.map { .epochKey($0) } ?? .none
-    try removeTemporaryFiles(path)
+    try DirectoryListing.removeTemporaryFiles(path)
     var scan = try RecordScan(source, access: access)
     guard first == nil || scan.rows.first?.hash == first else {
       throw ArchiveError(

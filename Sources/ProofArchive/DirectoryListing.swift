@@ -17,6 +17,17 @@ enum DirectoryListing {
     return names.sorted()
   }
 
+  /// Removes what a process left that died while it wrote a file; the caller holds the folder's lock, so
+  /// nobody writes.
+  static func removeTemporaryFiles(_ path: String) throws(ArchiveError) {
+    for name in try names(path) {
+      guard name.split(separator: "/").last?.hasPrefix(DurableFile.temporaryPrefix) == true else {
+        continue
+      }
+      try storing { () throws(StorageError) in try DurableFile.remove("\(path)/\(name)") }
+    }
+  }
+
   /// Whether anything stands at `path`; what is no folder is refused.
   static func exists(_ path: String) throws(ArchiveError) -> Bool {
     var status = stat()
