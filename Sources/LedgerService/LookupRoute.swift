@@ -13,6 +13,7 @@ final class LookupRoute: Sendable {
   private let map: StoredClaimMap
   /// The newest head: its signature is checked once.
   private let newest = Mutex<SignedTreeHead?>(nil)
+  private let roots = IndexRootMemory()
 
   init(directory: String, verifierKey: NoteVerifierKey, claims: ClaimStore, map: StoredClaimMap) {
     source = DirectoryLedgerSource(directory: directory)
@@ -26,6 +27,7 @@ final class LookupRoute: Sendable {
       do {
         return try LookupAnswer(
           to: claim, from: start, index: ClaimIndex(self.claims), map: self.map,
+          roots: self.roots,
           view: { () throws(LedgerError) in try self.view() }
         ).encoded
       } catch {

@@ -1,3 +1,4 @@
+import Glibc
 import MerkleTrees
 import NIOPosix
 import Synchronization
@@ -5,7 +6,8 @@ import TransparencyLedger
 
 /// The one writer of a log: takes entries from many, gives them to the log in batches.
 ///
-/// Batches clock themselves: the next is whatever came while the last was published. So one writer
+/// Batches clock themselves: the next is whatever came while the last was published, and, where few
+/// write, what those send next who were answered by it (`BatchGathering`). So one writer
 /// alone never waits for a timer, and many share the syncs of one batch. All work on the log happens
 /// on one thread that does nothing else, because it waits for the disk.
 final class Sequencer: Sendable {
@@ -165,6 +167,7 @@ final class Sequencer: Sendable {
   }
 
   private func run() {
+    var gathering = BatchGathering()
     while let batch = nextBatch() {
       let started = Seconds.now
       let outcomes = rounds == nil ? publish(batch.map(\.entry)) : []
@@ -174,9 +177,20 @@ final class Sequencer: Sendable {
         $0.batchEntries += UInt64(batch.count)
         $0.publishSeconds.add(Seconds.now - started)
       }
-      state.withLock { $0.inBatch = [] }
+      let waiting = state.withLock { state in
+        state.inBatch = []
+        return state.waiting.count
+      }
       for (submission, outcome) in zip(batch, outcomes) {
         submission.continuation.resume(returning: outcome)
+      }
+      let ended = Seconds.now
+      gathering.begin(
+        writers: batch.count + waiting, waiting: waiting, cost: ended - started, now: ended)
+      while let pause = gathering.pause(
+        now: Seconds.now, waiting: state.withLock { $0.isClosed ? nil : $0.waiting.count })
+      {
+        Seconds.sleep(pause)
       }
     }
   }
@@ -281,10 +295,12 @@ final class Sequencer: Sendable {
 
 /// Time that does not go back, in seconds from an arbitrary moment.
 enum Seconds {
-  private static let start = ContinuousClock.now
-
   static var now: Double {
-    let (seconds, attoseconds) = (ContinuousClock.now - start).components
-    return Double(seconds) + Double(attoseconds) * 1e-18
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
+
+  /// Stops the thread that calls it; a signal may end it early.
+  static func sleep(_ seconds: Double) { usleep(UInt32(seconds * 1e6)) }
 }

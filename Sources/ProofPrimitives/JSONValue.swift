@@ -122,18 +122,17 @@ package indirect enum JSONValue: Equatable, Sendable {
   private static func writeString(_ text: String, to out: inout [UInt8]) {
     out.append(34)
     var text = text
-    let isPlain = text.withUTF8 { bytes in
-      let isPlain = bytes.allSatisfy { $0 >= 32 && $0 != 34 && $0 != 92 && $0 != 127 }
-      if isPlain { out.append(contentsOf: bytes) }
-      return isPlain
-    }
-    guard !isPlain else {
-      out.append(34)
-      return
-    }
-    for byte in text.utf8 {
-      let escape = escape(of: Unicode.Scalar(byte))
-      if escape.isEmpty { out.append(byte) } else { out.append(contentsOf: escape) }
+    text.withUTF8 { bytes in
+      // Runs without an escape are copied whole: a receipt has one line end in forty bytes.
+      var start = 0
+      for position in bytes.indices {
+        let byte = bytes[position]
+        guard byte < 32 || byte == 34 || byte == 92 || byte == 127 else { continue }
+        out.append(contentsOf: bytes[start..<position])
+        out.append(contentsOf: escape(of: Unicode.Scalar(byte)))
+        start = position + 1
+      }
+      out.append(contentsOf: bytes[start...])
     }
     out.append(34)
   }
@@ -142,7 +141,8 @@ package indirect enum JSONValue: Equatable, Sendable {
   static func escape(of scalar: Unicode.Scalar) -> [UInt8] {
     switch scalar.value {
     case 34, 92: [92, UInt8(scalar.value)]
-    case 0..<32, 127: Array("\\u00\(Hex.encode([UInt8(scalar.value)]))".utf8)
+    case 0..<32, 127:
+      [92, 117, 48, 48] + Hex.digits(of: UInt8(scalar.value))
     default: []
     }
   }

@@ -12,6 +12,11 @@ package enum Hex {
     return String(decoding: out, as: UTF8.self)
   }
 
+  /// The two digits of a byte.
+  static func digits(of byte: UInt8) -> [UInt8] {
+    [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+  }
+
   /// Nil for upper case, odd lengths and anything that is not a digit: one value, one encoding.
   package static func decode(_ text: String) -> [UInt8]? { decode(ascii: Array(text.utf8)[...]) }
 

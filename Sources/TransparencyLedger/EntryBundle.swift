@@ -19,29 +19,37 @@ enum EntryBundle {
 
   /// Exactly `count` entries.
   static func decode(_ bytes: [UInt8], count: Int, path: String) throws(LedgerError) -> [[UInt8]] {
+    try places(bytes, count: count, path: path).map { Array(bytes[$0]) }
+  }
+
+  /// Where each of exactly `count` entries stands: whoever wants one of them copies no other.
+  static func places(
+    _ bytes: [UInt8], count: Int, path: String
+  ) throws(LedgerError) -> [Range<Int>] {
     func bad(_ reason: String) -> LedgerError {
       LedgerError(
         .badBundle, reason, remedy: "fetch the bundle again; the log's owner can restore it",
         path: path)
     }
-    var entries: [[UInt8]] = []
+    var places: [Range<Int>] = []
+    places.reserveCapacity(count)
     var offset = 0
-    while entries.count < count {
+    while places.count < count {
       guard bytes.count - offset >= 2 else {
-        throw bad("entry \(entries.count) of \(count) is missing")
+        throw bad("entry \(places.count) of \(count) is missing")
       }
       let length = Int(bytes[offset]) << 8 | Int(bytes[offset + 1])
       offset += 2
       guard bytes.count - offset >= length else {
         throw bad(
-          "entry \(entries.count) has \(length) bytes and \(bytes.count - offset) are left")
+          "entry \(places.count) has \(length) bytes and \(bytes.count - offset) are left")
       }
-      entries.append(Array(bytes[offset..<offset + length]))
+      places.append(offset..<offset + length)
       offset += length
     }
     guard offset == bytes.count else {
       throw bad("\(bytes.count - offset) bytes stand after the last entry")
     }
-    return entries
+    return places
   }
 }

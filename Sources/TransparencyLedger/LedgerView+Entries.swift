@@ -27,11 +27,12 @@ extension LedgerView {
     let hasher = TreeHasher()
     var found: [LocatedEntry] = []
     for bundle in range.lowerBound >> 8...(range.upperBound - 1) >> 8 {
-      let (path, entries) = try self.bundle(bundle)
+      let (path, stored, places) = try bundlePlaces(bundle)
       let first = bundle << 8
-      for (position, bytes) in entries.enumerated()
+      for (position, place) in places.enumerated()
       where range.contains(first + UInt64(position)) {
         let index = LeafIndex(first + UInt64(position))
+        let bytes = Array(stored[place])
         let leafHash = hasher.leaf(bytes)
         let (stored, _) = try inclusionProof(
           index: index, size: head.size, root: head.root, nodes)
@@ -87,6 +88,14 @@ extension LedgerView {
 
   /// The entries of one bundle that the head covers; their form is checked and nothing else.
   func bundle(_ index: UInt64) throws(LedgerError) -> (path: String, entries: [[UInt8]]) {
+    let (path, bytes, places) = try bundlePlaces(index)
+    return (path, places.map { Array(bytes[$0]) })
+  }
+
+  /// The same, each entry where it stands in the bundle's bytes.
+  private func bundlePlaces(
+    _ index: UInt64
+  ) throws(LedgerError) -> (path: String, bytes: [UInt8], places: ArraySlice<Range<Int>>) {
     guard let coordinate = TileCoordinate(level: 0, index: index, in: head.size) else {
       throw LedgerError(.beyondHead, "there is no bundle \(index)", remedy: "check the number")
     }
@@ -102,8 +111,8 @@ extension LedgerView {
         remedy: "try again later; if it stays missing, the log withholds it",
         path: coordinate.bundlePath)
     }
-    let entries = try EntryBundle.decode(bytes, count: found.width, path: found.bundlePath)
-    return (found.bundlePath, Array(entries.prefix(coordinate.width)))
+    let places = try EntryBundle.places(bytes, count: found.width, path: found.bundlePath)
+    return (found.bundlePath, bytes, places.prefix(coordinate.width))
   }
 
   /// Says which bundle disagrees with the tiles, when the entries do not give the signed root.

@@ -1,6 +1,7 @@
 import Cryptography
 import MerkleTrees
 import ProofPrimitives
+import Synchronization
 
 /// What a service answers to `GET /lookup` (`spec/ledger-service.md` §12), as it is sent. Reading one checks its
 /// form alone; `RemoteClaimIndex` checks what it says.
@@ -84,6 +85,35 @@ package struct LookupAnswer: Sendable {
   }
 }
 
+/// The entry of the index root that answers now, with its proof under the head that answers now: the same in
+/// every look-up until one of the two moves on.
+package final class IndexRootMemory: Sendable {
+  private struct Known: Sendable {
+    let head: TreeHead
+    let entry: LookupAnswer.Entry
+  }
+
+  private let known = Mutex<Known?>(nil)
+
+  package init() {}
+
+  func entry(
+    _ index: LeafIndex, in view: LedgerView, _ nodes: TileNodeReader<LedgerTiles>
+  ) throws(LedgerError) -> LookupAnswer.Entry {
+    if let known = known.withLock({ $0 }), known.head == view.head,
+      known.entry.index == index.value
+    {
+      return known.entry
+    }
+    let root = try view.entry(index, nodes)
+    let (_, proof) = try view.inclusionProof(
+      index: index, size: view.head.size, root: view.head.root, nodes)
+    let entry = LookupAnswer.Entry(index: index.value, bytes: root.bytes, proof: proof)
+    known.withLock { $0 = Known(head: view.head, entry: entry) }
+    return entry
+  }
+}
+
 extension LookupAnswer.Entry {
   var json: JSONValue {
     var members: [(String, JSONValue)] = [
@@ -127,10 +157,11 @@ extension LookupAnswer {
   ///
   /// - Parameters:
   ///   - start: Entries before it are left out.
+  ///   - roots: Remembers the index root's own entry from one look-up to the next.
   ///   - head: Gives the ledger under the published head. Asked after the map, whose root it then covers.
   package init(
     to claim: Claim, from start: UInt64, index: ClaimIndex, map: StoredClaimMap,
-    view head: () throws(LedgerError) -> LedgerView
+    roots: IndexRootMemory, view head: () throws(LedgerError) -> LedgerView
   ) throws(LedgerError) {
     let said = try map.answer(for: claim)
     let view = try head()
@@ -153,10 +184,7 @@ extension LookupAnswer {
           committedAt: try LookupAnswer.committedAt(match, index, view)))
     }
     guard let said else { return }
-    let root = try view.entry(said.rootIndex, nodes)
-    let (_, proof) = try view.inclusionProof(
-      index: said.rootIndex, size: view.head.size, root: view.head.root, nodes)
-    indexRoot = Entry(index: said.rootIndex.value, bytes: root.bytes, proof: proof)
+    indexRoot = try roots.entry(said.rootIndex, in: view, nodes)
     mapProof = said.proof.encoded
   }
 

@@ -44,7 +44,9 @@ private final class MappedLog {
 
   func answer(_ claim: Claim, from start: UInt64 = 0) throws -> LookupAnswer {
     let log = log
-    return try LookupAnswer(to: claim, from: start, index: ClaimIndex(log.claims), map: map) {
+    return try LookupAnswer(
+      to: claim, from: start, index: ClaimIndex(log.claims), map: map, roots: IndexRootMemory()
+    ) {
       () throws(LedgerError) in try log.view()
     }
   }
