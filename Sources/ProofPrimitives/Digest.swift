@@ -11,7 +11,8 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
   private let w2: UInt64
   private let w3: UInt64
 
-  private init(words: (UInt64, UInt64, UInt64, UInt64)) {
+  /// Eight bytes each, big-endian.
+  package init(words: (UInt64, UInt64, UInt64, UInt64)) {
     (w0, w1, w2, w3) = words
   }
 
@@ -62,6 +63,9 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
       withUnsafeBytes(of: word.bigEndian) { out.append(contentsOf: $0) }
     }
   }
+
+  /// Eight bytes each, big-endian.
+  package var words: (UInt64, UInt64, UInt64, UInt64) { (w0, w1, w2, w3) }
 
   /// Lower-case hexadecimal, 64 digits.
   package var hex: String { Hex.encode(bytes) }

@@ -62,8 +62,10 @@ package struct ClaimIndex {
     find = { keys throws(LedgerError) in
       try inDatabase(path) {
         try queue.read { db in
-          let found = Set(try ClaimStore.indices(of: keys, in: db)).sorted().map { LeafIndex($0) }
-          return (found, try ClaimStore.mark(db))
+          let runs = try ClaimTables.runs(db, withFilters: false, path)
+          let reader = try ClaimRunReader(runs, db, path: path)
+          let found = Set(try ClaimStore.indices(of: keys, reader)).sorted().map { LeafIndex($0) }
+          return (found, try ClaimTables.size(db))
         }
       }
     }

@@ -1,6 +1,4 @@
 import Cryptography
-import Foundation
-import GRDB
 package import MerkleTrees
 package import ProofPrimitives
 import Synchronization
@@ -15,8 +13,6 @@ import Synchronization
 ///
 /// For any number of threads at once.
 package final class ClaimStore: Sendable {
-  /// Of the tables; those of another version are emptied.
-  private static let version = 1
   /// Entries that one transaction takes.
   static let transactionLimit = 8192
 
@@ -44,8 +40,7 @@ package final class ClaimStore: Sendable {
     var end: UInt64 { start + UInt64(items.count) }
   }
 
-  let path: String
-  let pool: DatabasePool
+  let tables: ClaimTables
   private let tail: Mutex<Tail>
   /// Held by whoever moves entries into the tables.
   let indexing = Mutex<Void>(())
@@ -58,44 +53,11 @@ package final class ClaimStore: Sendable {
   }
 
   init(path: String) throws(LedgerError) {
-    self.path = path
-    let pool = try inDatabase(path) {
-      var configuration = Configuration()
-      configuration.maximumReaderCount = 4
-      configuration.prepareDatabase { db in
-        if !db.configuration.readonly {
-          // A power cut may take the newest transactions, mark and all, and no part of one.
-          try db.execute(
-            sql: "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192")
-        }
-        try db.execute(
-          sql: "PRAGMA cache_size = \(db.configuration.readonly ? -4096 : -32768)")
-      }
-      let pool = try DatabasePool(path: path, configuration: configuration)
-      try pool.write { db in
-        if try Int.fetchOne(db, sql: "PRAGMA user_version") != ClaimStore.version {
-          try db.execute(
-            sql: """
-              DROP TABLE IF EXISTS identities; DROP TABLE IF EXISTS claims; DROP TABLE IF EXISTS mark;
-              CREATE TABLE identities (
-                identity BLOB PRIMARY KEY, entryIndex INTEGER NOT NULL
-              ) WITHOUT ROWID;
-              CREATE TABLE claims (
-                key BLOB NOT NULL, entryIndex INTEGER NOT NULL, committedIndex INTEGER,
-                PRIMARY KEY (key, entryIndex)
-              ) WITHOUT ROWID;
-              CREATE TABLE mark (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
-              INSERT INTO mark VALUES (1, 0);
-              PRAGMA user_version = \(ClaimStore.version);
-              """)
-        }
-      }
-      return pool
-    }
-    self.pool = pool
-    let start = try inDatabase(path) { try pool.read { db in try ClaimStore.mark(db) } }
-    tail = Mutex(Tail(start: start))
+    tables = try ClaimTables(path: path)
+    tail = Mutex(Tail(start: try tables.size()))
   }
+
+  var path: String { tables.path }
 
   /// Entries that the store knows: those below.
   package var size: UInt64 { tail.withLock { $0.end } }
@@ -103,10 +65,6 @@ package final class ClaimStore: Sendable {
   package var tailCount: Int { tail.withLock { $0.items.count } }
   /// Entries that are in the tables: those below.
   package var tableSize: UInt64 { tail.withLock { $0.start } }
-
-  static func mark(_ db: Database) throws -> UInt64 {
-    UInt64(max(0, try Int64.fetchOne(db, sql: "SELECT size FROM mark") ?? 0))
-  }
 
   /// Takes the entries that stand from `size` on.
   func add(_ entries: [Item]) {
@@ -126,18 +84,12 @@ package final class ClaimStore: Sendable {
     tail.withLock { tail in
       for identity in identities { found[identity] = tail.places[identity] }
     }
-    let rest = identities.filter { found[$0] == nil }
-    if rest.isEmpty || tableSize == 0 { return found }
-    let known = try inDatabase(path) {
-      try pool.unsafeRead { db in
-        let find = try db.cachedStatement(
-          sql: "SELECT entryIndex FROM identities WHERE identity = ?")
-        return try rest.map { try Int64.fetchOne(find, arguments: [Data($0.bytes)]) }
-      }
-    }
-    for (identity, index) in zip(rest, known) {
-      if let index, index >= 0 { found[identity] = UInt64(index) }
-    }
+    // Most are new, and their filters say so.
+    let rest = identities.filter { found[$0] == nil && tables.mayContain(.identity, $0) }
+    if rest.isEmpty { return found }
+    for row in try tables.read({ reader in
+      try rest.sorted().flatMap { try reader.rows(.identity, from: $0, through: $0, limit: 1) }
+    }) { found[row.key] = row.index }
     return found
   }
 
@@ -148,9 +100,7 @@ package final class ClaimStore: Sendable {
     tail.withLock { tail in
       for key in keys { found.formUnion(tail.indices[key] ?? []) }
     }
-    let known = try inDatabase(path) {
-      try pool.unsafeRead { db in try ClaimStore.indices(of: keys, in: db) }
-    }
+    let known = try tables.read { reader in try ClaimStore.indices(of: keys, reader) }
     return found.union(known).sorted().map { LeafIndex($0) }
   }
 
@@ -170,33 +120,18 @@ package final class ClaimStore: Sendable {
         found.formUnion((tail.indices[key] ?? []).lazy.filter { range.contains($0) }.prefix(limit))
       }
     }
-    let known = try inDatabase(path) {
-      try pool.unsafeRead { db in
-        let find = try db.cachedStatement(
-          sql: """
-            SELECT entryIndex FROM claims WHERE key = ? AND entryIndex >= ? AND entryIndex < ?
-            ORDER BY entryIndex LIMIT ?
-            """)
-        return try keys.flatMap {
-          try Int64.fetchAll(
-            find,
-            arguments: [
-              Data($0.bytes), Int64(range.lowerBound), Int64(range.upperBound), limit,
-            ])
-        }.compactMap(UInt64.init(exactly:))
+    let known = try tables.read { reader in
+      try keys.flatMap { key in
+        try reader.rows(.claim, from: key, index: first.value, through: key, limit: limit)
+          .map(\.index).filter { range.contains($0) }
       }
     }
     return found.union(known).sorted().prefix(limit).map { LeafIndex($0) }
   }
 
-  static func indices(of keys: [Digest], in db: Database) throws -> [UInt64] {
-    let find = try db.cachedStatement(sql: "SELECT entryIndex FROM claims WHERE key = ?")
-    var found: [UInt64] = []
-    for key in keys {
-      found += try Int64.fetchAll(find, arguments: [Data(key.bytes)]).compactMap(
-        UInt64.init(exactly:))
-    }
-    return found
+  /// Places of the entries in the tables with one of these claims.
+  static func indices(of keys: [Digest], _ reader: ClaimRunReader) throws -> [UInt64] {
+    try keys.sorted().flatMap { try reader.rows(.claim, from: $0, through: $0).map(\.index) }
   }
 
   /// Whether the store has an entry as the bundles have it, with all that it can be found by.
@@ -219,10 +154,9 @@ package final class ClaimStore: Sendable {
     }
     let rest = keys.subtracting(found)
     if rest.isEmpty || tableSize == 0 { return found }
-    let known = try inDatabase(path) {
-      try pool.unsafeRead { db in
-        let find = try db.cachedStatement(sql: "SELECT 1 FROM claims WHERE key = ? LIMIT 1")
-        return try rest.filter { try Int.fetchOne(find, arguments: [Data($0.bytes)]) != nil }
+    let known = try tables.read { reader in
+      try rest.sorted().filter {
+        !(try reader.rows(.claim, from: $0, through: $0, limit: 1)).isEmpty
       }
     }
     return found.union(known)
@@ -232,29 +166,32 @@ package final class ClaimStore: Sendable {
   ///
   /// - Parameters:
   ///   - limit: Entries, at most.
+  ///   - merges: Whether the tables are put in order too, which may take as long as writing all of them.
   ///   - entry: Reads an entry that stands before them, for openings.
   /// - Returns: How many were moved.
   @discardableResult
   package func index(
-    atMost limit: Int = transactionLimit, origin: String,
+    atMost limit: Int = transactionLimit, origin: String, merges: Bool = true,
     reading entry: (LeafIndex) throws(LedgerError) -> LocatedEntry
   ) throws(LedgerError) -> Int {
-    try indexing.withLock { _ throws(LedgerError) in
+    let count = try indexing.withLock { _ throws(LedgerError) in
       let (start, items) = tail.withLock { tail in
         (tail.start, Array(tail.items.prefix(limit)))
       }
       guard !items.isEmpty else { return 0 }
-      var claims: [(key: Digest, index: UInt64, committed: UInt64?)] = []
+      var claims: [ClaimRow] = []
       for (position, item) in items.enumerated() {
         let index = start + UInt64(position)
         let committed = try committedIndex(item, at: index, origin: origin, entry)
-        for key in item.keys { claims.append((key, index, committed)) }
+        for key in item.keys {
+          claims.append(ClaimRow(key: key, index: index, committed: committed))
+        }
       }
-      // Neighbours in the table one after the other: a page is touched once.
-      claims.sort { ($0.key, $0.index) < ($1.key, $1.index) }
-      let identities = items.enumerated().map { ($1.identity, start + UInt64($0)) }
-        .sorted { $0.0 < $1.0 }
-      try write(identities, claims, upTo: start + UInt64(items.count))
+      claims.sort()
+      let identities = items.enumerated().map {
+        ClaimRow(key: $1.identity, index: start + UInt64($0))
+      }.sorted()
+      try tables.add([.identity: identities, .claim: claims], upTo: start + UInt64(items.count))
       changes.withLock { changes in
         guard let depth = changes?.depth else { return }
         for claim in claims {
@@ -264,28 +201,8 @@ package final class ClaimStore: Sendable {
       tail.withLock { tail in tail.dropFirst(items.count) }
       return items.count
     }
-  }
-
-  private func write(
-    _ identities: [(Digest, UInt64)], _ claims: [(key: Digest, index: UInt64, committed: UInt64?)],
-    upTo size: UInt64
-  ) throws(LedgerError) {
-    try inDatabase(path) {
-      try pool.write { db in
-        let place = try db.cachedStatement(sql: "INSERT OR IGNORE INTO identities VALUES (?, ?)")
-        for (identity, index) in identities {
-          try place.execute(arguments: [Data(identity.bytes), Int64(index)])
-        }
-        let insert = try db.cachedStatement(sql: "INSERT OR IGNORE INTO claims VALUES (?, ?, ?)")
-        for claim in claims {
-          try insert.execute(
-            arguments: [
-              Data(claim.key.bytes), Int64(claim.index), claim.committed.map { Int64($0) },
-            ])
-        }
-        try db.execute(sql: "UPDATE mark SET size = ?", arguments: [Int64(size)])
-      }
-    }
+    if merges, count > 0 { try tables.merge() }
+    return count
   }
 
   /// Where the statement was fixed by a hidden entry that it opens validly (`spec/statements.md` §3).
@@ -312,12 +229,7 @@ package final class ClaimStore: Sendable {
 
   /// Forgets everything, to be made again.
   func clear() throws(LedgerError) {
-    try inDatabase(path) {
-      try pool.write { db in
-        try db.execute(
-          sql: "DELETE FROM identities; DELETE FROM claims; UPDATE mark SET size = 0")
-      }
-    }
+    try tables.clear()
     tail.withLock { $0 = Tail(start: 0) }
   }
 }

@@ -72,10 +72,7 @@ extension LedgerView {
         reading: { index throws(LedgerError) in try entry(index) })
     }
     let (size, buckets) = store.takeChanges()
-    let change = try tree.change(buckets.sorted()) { bucket throws(LedgerError) in
-      try store.mapEntries(buckets: bucket..<bucket + 1, depth: tree.depth, below: size)
-        .entries[bucket] ?? []
-    }
+    let change = try store.change(of: tree, in: buckets, below: size)
     guard change.root == root.mapRoot else {
       throw wrong("is not that of the first \(root.treeSize) entries")
     }

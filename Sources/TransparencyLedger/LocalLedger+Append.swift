@@ -191,8 +191,10 @@ extension LocalLedger {
   func indexClaims() throws(LedgerError) {
     guard claims.tailCount > 0 else { return }
     let view = try signedView()
+    // Where somebody indexes beside the writer, he merges too: the writer waits for no merge.
     while try claims.index(
-      origin: origin, reading: { index throws(LedgerError) in try view.entry(index) }) > 0
+      origin: origin, merges: !indexesElsewhere,
+      reading: { index throws(LedgerError) in try view.entry(index) }) > 0
     {}
   }
 

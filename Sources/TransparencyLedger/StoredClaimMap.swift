@@ -1,5 +1,3 @@
-import Foundation
-import GRDB
 package import MerkleTrees
 package import ProofPrimitives
 import Synchronization
@@ -83,10 +81,7 @@ package final class StoredClaimMap: Sendable {
     }
     let (size, buckets) = store.takeChanges()
     do throws(LedgerError) {
-      let change = try tree.change(buckets.sorted()) { bucket throws(LedgerError) in
-        try store.mapEntries(buckets: bucket..<bucket + 1, depth: depth, below: size)
-          .entries[bucket] ?? []
-      }
+      let change = try store.change(of: tree, in: buckets, below: size)
       return Update(size: size, change: change, buckets: buckets)
     } catch {
       store.noteChanges(buckets)
@@ -115,7 +110,9 @@ package final class StoredClaimMap: Sendable {
       state throws(LedgerError) -> (proof: ClaimMapProof, rootIndex: LeafIndex)? in
       guard let state, let rootIndex = state.rootIndex else { return nil }
       let proof = try state.tree.proof(for: key) { key, depth throws(LedgerError) in
-        try store.mapEntries(under: key, depth: depth, below: state.size)
+        try store.tables.read { reader in
+          try ClaimStore.mapEntries(reader, under: key, depth: depth, below: state.size)
+        }
       }
       return (proof, rootIndex)
     }
@@ -148,14 +145,26 @@ extension ClaimStore {
     }
   }
 
+  /// What the tree becomes when these buckets hold their claims of entries below `size`.
+  func change(
+    of tree: ClaimMapTree, in buckets: Set<Int>, below size: UInt64
+  ) throws(LedgerError) -> ClaimMapTree.Change {
+    try tables.read { reader in
+      try tree.change(buckets.sorted()) { bucket in
+        let key = ClaimStore.first(of: bucket, depth: tree.depth)
+        return try ClaimStore.mapEntries(reader, under: key, depth: tree.depth, below: size)
+      }
+    }
+  }
+
   /// The map's entries whose keys begin with the first `depth` bits of `key`, of entries below `size`.
-  func mapEntries(
-    under key: Digest, depth: Int, below size: UInt64
-  ) throws(LedgerError) -> [ClaimMap.Entry] {
-    let (low, high) = ClaimStore.bounds(key.bytes, depth)
+  static func mapEntries(
+    _ reader: ClaimRunReader, under key: Digest, depth: Int, below size: UInt64
+  ) throws -> [ClaimMap.Entry] {
+    let (low, high) = bounds(key, depth)
     var entries: [ClaimMap.Entry] = []
-    try visitClaims(from: low, to: high) { key, index, committed in
-      if index < size { ClaimStore.add(key, index, committed, to: &entries) }
+    for row in try reader.rows(.claim, from: low, through: high) where row.index < size {
+      add(row, to: &entries)
     }
     return entries
   }
@@ -164,20 +173,17 @@ extension ClaimStore {
   func mapEntries(
     buckets: Range<Int>, depth: Int, below size: UInt64
   ) throws(LedgerError) -> (entries: [Int: [ClaimMap.Entry]], later: Set<Int>) {
-    func bytes(_ bucket: Int) -> [UInt8] {
-      // At depth 0 the shift is the width, which gives 0.
-      let word = UInt64(bucket) << UInt64(64 - depth)
-      return (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - $0 * 8)) }
-        + [UInt8](repeating: 0, count: 24)
+    let low = ClaimStore.first(of: buckets.lowerBound, depth: depth)
+    let last = ClaimStore.first(of: buckets.upperBound - 1, depth: depth)
+    let rows = try tables.read { reader in
+      try reader.rows(.claim, from: low, through: ClaimStore.bounds(last, depth).high)
     }
-    let low = ClaimStore.bounds(bytes(buckets.lowerBound), depth).low
-    let high = ClaimStore.bounds(bytes(buckets.upperBound - 1), depth).high
     var entries: [Int: [ClaimMap.Entry]] = [:]
     var later = Set<Int>()
-    try visitClaims(from: low, to: high) { key, index, committed in
-      let bucket = ClaimMapTree.bucket(of: key, depth: depth)
-      if index < size {
-        ClaimStore.add(key, index, committed, to: &entries[bucket, default: []])
+    for row in rows {
+      let bucket = ClaimMapTree.bucket(of: row.key, depth: depth)
+      if row.index < size {
+        ClaimStore.add(row, to: &entries[bucket, default: []])
       } else {
         later.insert(bucket)
       }
@@ -186,59 +192,39 @@ extension ClaimStore {
   }
 
   /// Rows come by key, then by index: the first row of a key has its first index.
-  private static func add(
-    _ key: Digest, _ index: UInt64, _ committed: UInt64?, to entries: inout [ClaimMap.Entry]
-  ) {
-    guard let last = entries.last, last.key == key else {
+  private static func add(_ row: ClaimRow, to entries: inout [ClaimMap.Entry]) {
+    guard let last = entries.last, last.key == row.key else {
       entries.append(
-        .init(key: key, value: ClaimMapValue(openedIndex: index, committedIndex: committed)))
+        .init(
+          key: row.key,
+          value: ClaimMapValue(openedIndex: row.index, committedIndex: row.committed)))
       return
     }
-    guard let committed, committed < last.value.committedIndex ?? .max else { return }
+    guard let committed = row.committed, committed < last.value.committedIndex ?? .max else {
+      return
+    }
     entries[entries.count - 1] = .init(
-      key: key,
+      key: row.key,
       value: ClaimMapValue(openedIndex: last.value.openedIndex, committedIndex: committed))
   }
 
-  /// The smallest and the largest key that begin with the first `depth` bits of `key`.
-  private static func bounds(_ key: [UInt8], _ depth: Int) -> (low: Data, high: Data) {
-    var (low, high) = (key, key)
-    for place in key.indices {
-      let kept = min(8, max(0, depth - place * 8))
-      let mask = kept == 0 ? 0 : UInt8(truncatingIfNeeded: 0xff00 >> kept)
-      low[place] &= mask
-      high[place] |= ~mask
-    }
-    return (Data(low), Data(high))
+  /// The smallest key of a bucket.
+  private static func first(of bucket: Int, depth: Int) -> Digest {
+    // At depth 0 the shift is the width, which gives 0.
+    Digest(words: (UInt64(bucket) << UInt64(64 - depth), 0, 0, 0))
   }
 
-  private func visitClaims(
-    from low: Data, to high: Data, _ visit: (Digest, UInt64, UInt64?) -> Void
-  ) throws(LedgerError) {
-    try inDatabase(path) {
-      try pool.unsafeRead { db in
-        let find = try db.cachedStatement(
-          sql: """
-            SELECT key, entryIndex, committedIndex FROM claims WHERE key BETWEEN ? AND ?
-            ORDER BY key, entryIndex
-            """)
-        let rows = try GRDB.Row.fetchCursor(find, arguments: [low, high])
-        while let row = try rows.next() {
-          let key = try row.withUnsafeData(atIndex: 0) { data in
-            data.flatMap { data in
-              data.count == Digest.byteCount
-                ? data.withUnsafeBytes { $0.baseAddress.map(Digest.init(loadingFrom:)) } : nil
-            }
-          }
-          guard let key, let index = UInt64(exactly: row[1] as Int64), index < TreeSize.limit else {
-            throw LedgerError(
-              .indexDisagrees, "a row of the claims is not readable",
-              remedy: "make the index again from the bundles", path: path)
-          }
-          let committed = (row[2] as Int64?).flatMap(UInt64.init(exactly:))
-          visit(key, index, committed.flatMap { $0 < TreeSize.limit ? $0 : nil })
-        }
-      }
+  /// The smallest and the largest key that begin with the first `depth` bits of `key`.
+  private static func bounds(_ key: Digest, _ depth: Int) -> (low: Digest, high: Digest) {
+    func mask(_ word: UInt64, _ place: Int) -> (UInt64, UInt64) {
+      let rest = UInt64.max >> UInt64(min(64, max(0, depth - place * 64)))
+      return (word & ~rest, word | rest)
     }
+    let (w0, w1, w2, w3) = key.words
+    let words = (mask(w0, 0), mask(w1, 1), mask(w2, 2), mask(w3, 3))
+    return (
+      Digest(words: (words.0.0, words.1.0, words.2.0, words.3.0)),
+      Digest(words: (words.0.1, words.1.1, words.2.1, words.3.1))
+    )
   }
 }

@@ -79,8 +79,9 @@ enum LedgerBenchmark {
     return bytes
   }
 
-  /// Fills a log up to `count` entries, of which every tenth is a signed proof, and measures at each size on the
-  /// way what 32 batches of 256 entries cost: processor time and time of the clock an entry.
+  /// Fills a log up to `count` entries in batches of 256, every tenth entry a signed proof, and measures what
+  /// adding costs between one size and the next: processor time and time of the clock an entry. What they can be
+  /// found by is moved into the tables as a service does it, within the measured time.
   ///
   /// - Parameter queries: Gets the requests of look-ups: half of them of digests that are there.
   static func grow(_ directory: String, to count: Int, queries: String) throws -> JSONValue {
@@ -89,7 +90,6 @@ enum LedgerBenchmark {
     let (key, salt) = (try SigningKey.generate(), randomBytes(16))
     var points: [JSONValue] = []
     var asked: [String] = []
-    var size = 0
 
     func prepared(_ range: Range<Int>) throws -> [PreparedEntry] {
       try range.map { number in
@@ -104,35 +104,35 @@ enum LedgerBenchmark {
         return try PreparedEntry(opaque(number, salt))
       }
     }
-    var sizes = [10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000].filter {
-      $0 <= count
+    func index() throws {
+      let view = try log.view()
+      try log.claims.index(
+        origin: origin, reading: { index throws(LedgerError) in try view.entry(index) })
     }
-    while size < count {
-      let next = sizes.first ?? count
-      while size < next {
-        let batch = try prepared(size..<min(size + 4096, next))
-        _ = try log.stage(batch)
+    let marks = [10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000]
+    var size = 0
+    for end in marks.filter({ $0 < count }) + [count] {
+      let start = size
+      var (clock, busy) = (0.0, 0.0)
+      while size < end {
+        let batch = try prepared(size..<min(size + 256, end))
+        let (wall, processor) = (wallSeconds(), processorSeconds())
+        _ = try log.receipts(try log.stage(batch))
+        if log.claims.tailCount >= LocalLedger.tailLimit / 2 { try index() }
+        clock += wallSeconds() - wall
+        busy += processorSeconds() - processor
         size += batch.count
       }
-      guard sizes.first == size else { break }
-      sizes.removeFirst()
-      let batches = try (0..<32).map { try prepared(size + $0 * 256..<size + $0 * 256 + 256) }
-      let (start, busy) = (wallSeconds(), processorSeconds())
-      for batch in batches { _ = try log.receipts(try log.stage(batch)) }
-      let entries = Double(batches.count * 256)
+      guard start > 0 else { continue }
       points.append(
         .map([
-          ("size", .int(size)),
-          ("processorMicroseconds", .double((processorSeconds() - busy) / entries * 1e6)),
-          ("microseconds", .double((wallSeconds() - start) / entries * 1e6)),
+          ("from", .int(start)), ("size", .int(size)),
+          ("processorMicroseconds", .double(busy / Double(size - start) * 1e6)),
+          ("microseconds", .double(clock / Double(size - start) * 1e6)),
         ]))
-      size += Int(entries)
     }
     // As a service does at its end: what a start has to catch up with is measured elsewhere.
-    let view = try log.view()
-    while try log.claims.index(
-      origin: origin, reading: { index throws(LedgerError) in try view.entry(index) }) > 0
-    {}
+    while log.claims.tailCount > 0 { try index() }
     try writeQueries(asked, to: queries)
     return .map([("points", .array(points)), ("size", .int(size))])
   }

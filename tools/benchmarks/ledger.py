@@ -138,7 +138,8 @@ def size_rows(tools, scratch, size):
     points = grown["points"]
     first, last = points[0], points[-1]
     rows = [row("ledger.growth", last["processorMicroseconds"], "us of a core",
-                f"processor time of adding an entry, index included, at {last['size']:,} entries against {first['size']:,}",
+                f"processor time of adding an entry, index included, from {last['from']:,} to {last['size']:,} entries "
+                f"against from {first['from']:,} to {first['size']:,}",
                 last["processorMicroseconds"] / first["processorMicroseconds"])]
     ours = 1e6 / last["microseconds"]
     plain = sqlite_rate(scratch / "plain.sqlite", 32)
@@ -239,7 +240,7 @@ def drawn(points, where):
   font-family="Helvetica, Arial, 'DejaVu Sans', sans-serif" font-size="12" fill="{faint}">
 <rect width="100%" height="100%" fill="white"/>
 <text x="24" y="32" fill="{ink}" font-size="18" font-weight="bold">A ledger's size, and what an entry costs</text>
-<text x="24" y="54">Processor time of adding one entry in batches of 256, index included, in microseconds; to the right: entries in the log.</text>
+<text x="24" y="54">Processor time of adding one entry in batches of 256, index included, in microseconds; each point: since the one before.</text>
 {chr(10).join(parts)}
 <text x="24" y="382">tools/bench ledger --plot, on {where}</text>
 </svg>
